@@ -1,0 +1,37 @@
+"""The only source of time; everything else is forbidden by the linter to ask the system for it.
+
+Guarantees: wall times are aware UTC datetimes; their text form has exactly six decimals and ends in Z, so that
+text order is time order. The wall clock is the station's claim; order in the ledger is by sequence number.
+"""
+
+import time
+from datetime import UTC, datetime
+
+_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+def now() -> datetime:
+    """Return the current wall time, aware, UTC."""
+    return datetime.now(UTC)
+
+
+def monotonic() -> float:
+    """Return seconds on a clock that never goes back; only differences mean anything."""
+    return time.monotonic()
+
+
+def format_time(moment: datetime) -> str:
+    """Write an aware datetime as `2026-08-04T10:00:00.000000Z` (RFC 3339, UTC, six decimals)."""
+    if moment.tzinfo is None:
+        raise ValueError("a naive datetime has no place on the time line")
+    return moment.astimezone(UTC).strftime(_FORMAT)
+
+
+def parse_time(text: str) -> datetime:
+    """Read what `format_time` wrote; raises ValueError for any other form."""
+    return datetime.strptime(text, _FORMAT).replace(tzinfo=UTC)
+
+
+def timestamp() -> str:
+    """Return the current wall time in text form."""
+    return format_time(now())

@@ -1,0 +1,124 @@
+"""Where the station's home is and how it is set: station.toml in the home, overridden by STATION_* variables.
+
+Guarantee: an unknown or malformed setting is an error naming it, never silently ignored.
+"""
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from station.errors import ConfigError, HomeError
+
+
+class Settings(BaseModel):
+    """All settings with their defaults; names are the keys of station.toml and, upper-cased, of STATION_* variables."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: str = Field(default="", description="empty: SQLite at <home>/station.db")
+    listen: str = Field(default="127.0.0.1:8470", pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")
+    profiles: str = Field(default="", description="folder of firmware profiles; empty: those shipped")
+    vault: str = Field(default="", description="folder of the vault; empty: <home>/vault")
+    time_zone: str = Field(default="Asia/Shanghai", description="zone in which people read times")
+    unit: str = Field(default="", description="the unit this station belongs to, as people call it")
+    slots: int = Field(default=8, ge=1, le=64)
+    reserve_bytes: int = Field(default=512 * 1024 * 1024, ge=0, description="kept free for log-in, ledger and alarms")
+    parser_user: str = Field(default="nobody", description="whom parsers of hostile data become when started by root")
+    session_minutes: int = Field(default=30, ge=1, description="idle minutes until a session ends")
+    locale: str = Field(default="zh_CN", pattern=r"^(zh_CN|en)$")
+    case_number_pattern: str = Field(default=r".{2,80}", description="regular expression a whole case number must match")
+    demo: bool = False
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{value!r} is not an IANA time zone") from error
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder that holds one station: settings, database, keys, vault, derived copies, run-time files."""
+
+    root: Path
+    settings: Settings
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL, SQLite in the home unless set otherwise."""
+        return self.settings.database_url or f"sqlite:///{self.root / 'station.db'}"
+
+    @property
+    def vault(self) -> Path:
+        """The vault's root, holding its identity file, originals/, partials/ and staging/."""
+        return Path(self.settings.vault) if self.settings.vault else self.root / "vault"
+
+    @property
+    def derived(self) -> Path:
+        """Posters, filmstrips and proxies: can be deleted and rebuilt."""
+        return self.root / "derived"
+
+    @property
+    def keys(self) -> Path:
+        """The signer's key and its own state; nobody else opens this folder."""
+        return self.root / "keys"
+
+    @property
+    def run(self) -> Path:
+        """Sockets, locks and the boards' progress files."""
+        return self.root / "run"
+
+    @property
+    def profiles(self) -> Path:
+        """The folder of firmware profiles."""
+        shipped = Path(__file__).resolve().parent.parent / "firmware_profiles"
+        return Path(self.settings.profiles) if self.settings.profiles else shipped
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which people read times."""
+        return ZoneInfo(self.settings.time_zone)
+
+
+def home_folder(given: Path | None = None) -> Path:
+    """Return the home: as given, else $STATION_HOME, else ./var; always absolute."""
+    return (given or Path(os.environ.get("STATION_HOME") or "var")).absolute()
+
+
+def load_home(root: Path) -> Home:
+    """Read station.toml and the STATION_* variables; raises HomeError where no station lives, ConfigError on nonsense."""
+    path = root / "station.toml"
+    try:
+        content = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise HomeError(f"There is no station in {root}", hint="Make one with `station init`") from error
+    except OSError as error:
+        raise HomeError(f"{path} can't be read: {error.strerror}") from error
+    return Home(root, read_settings(content, path))
+
+
+def read_settings(content: str, path: Path) -> Settings:
+    """Parse settings text, overlay the environment, validate; raises ConfigError naming the setting and the file."""
+    try:
+        values = tomllib.loads(content)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    for name in Settings.model_fields:
+        variable = os.environ.get(f"STATION_{name.upper()}")
+        if variable is not None:
+            values[name] = variable
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(step) for step in first["loc"]) or "settings"
+        raise ConfigError(
+            f"The setting {name} is wrong: {first['msg']}", hint=f"Correct it in {path} or in STATION_{name.upper()}"
+        ) from error

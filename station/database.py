@@ -1,0 +1,132 @@
+"""One way to the database, for SQLite and PostgreSQL alike: short reads, and writes that exclude each other.
+
+Guarantees: a write transaction has the right to append alone from its first statement (SQLite BEGIN IMMEDIATE,
+PostgreSQL advisory lock), so that the ledger's head read in it can't move; a commit that returned is on the disk
+(synchronous FULL/EXTRA, read back after it is set, since a PRAGMA that failed says nothing). WAL is used only with
+SQLite 3.51.3 or newer, because older ones have a corruption race; else the DELETE journal.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+from sqlmodel import Session
+
+from station.errors import DatabaseError
+
+_WAL_SAFE_SINCE = (3, 51, 3)
+_BUSY_SECONDS = 30
+_APPEND_LOCK = 0x65766964  # "evid"; any constant shared by all writers of one database
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the URL of a SQLite file."""
+    return f"sqlite:///{path}"
+
+
+class Database:
+    """A database, opened by URL (`sqlite:///…` or `postgresql+psycopg://…`); safe to share between threads.
+
+    Raises DatabaseError on opening when the file can't be opened or a safety setting did not take.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Open (for SQLite: create) the database at `url`."""
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self._engine = _open_sqlite(url) if self.is_sqlite else create_engine(url, pool_pre_ping=True, pool_size=5)
+        with self.read() as session:
+            session.connection().execute(text("SELECT 1"))
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, for creating tables."""
+        return self._engine
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Yield a session for a short consistent read; whatever is written in it is rolled back."""
+        with _converted(self.url), Session(self._engine, expire_on_commit=False) as session:
+            if not self.is_sqlite:
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            try:
+                yield session
+            finally:
+                session.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Yield a session whose transaction excludes all other writers; commits at the end, rolls back on error."""
+        with _converted(self.url), Session(self._engine, expire_on_commit=False) as session:
+            connection = session.connection(execution_options={"station_write": True})
+            if not self.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPEND_LOCK})
+            try:
+                yield session
+                session.commit()
+            except BaseException:
+                session.rollback()
+                raise
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+
+@contextmanager
+def _converted(url: str) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        detail = str(error.orig) if isinstance(error, DBAPIError) and error.orig is not None else str(error)
+        raise DatabaseError(
+            f"The database {_without_password(url)} refused: {detail.splitlines()[0] if detail else error!r}",
+            kept="Nothing of this step was stored; everything before it is",
+            hint="Check the disk's space and health, then try again",
+        ) from error
+
+
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def _open_sqlite(url: str) -> Engine:
+    # One connection a session, closed after it: nothing is held between short reads, and threads never share one.
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        for statement, expected in _pragmas():
+            connection.execute(statement)
+            name = statement.removeprefix("PRAGMA ").partition("=")[0].strip()
+            (value,) = connection.execute(f"PRAGMA {name}").fetchone()
+            if value != expected:
+                raise DatabaseError(
+                    f"SQLite answered {value!r} to {statement!r}; {expected!r} is needed to keep evidence safely",
+                    hint="Look for disk errors in the system log before anything else",
+                )
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writing = connection.get_execution_options().get("station_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+def _pragmas() -> tuple[tuple[str, str | int], ...]:
+    wal = sqlite3.sqlite_version_info >= _WAL_SAFE_SINCE
+    return (
+        (f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}", _BUSY_SECONDS * 1000),
+        ("PRAGMA journal_mode = WAL" if wal else "PRAGMA journal_mode = DELETE", "wal" if wal else "delete"),
+        ("PRAGMA synchronous = EXTRA", 3),
+        ("PRAGMA foreign_keys = ON", 1),
+        ("PRAGMA secure_delete = ON", 1),
+    )
