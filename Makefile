@@ -1,0 +1,113 @@
+# Every target works in a fresh clone on Debian 12, as root or as a user with sudo (sudo runs apt-get, nothing else).
+# Each bootstraps what it needs; stamps make a second run take seconds. The environment (PIP_*, npm_config_*, proxies)
+# is passed through untouched. No stamp depends on the network.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+RUN_PACKAGES := ca-certificates dosfstools exfat-fuse exfatprogs fdisk ffmpeg fonts-noto-cjk \
+	forensics-samples-files libusb-1.0-0 mtools python3-venv
+TEST_PACKAGES := chromium ntfs-3g postgresql rsync
+
+WEB_SOURCES := $(shell find web/src web/icons.txt web/build.mjs 2>/dev/null)
+
+# $(call debian,PACKAGES): asks apt only for what dpkg says is missing.
+define debian
+missing=(); \
+for package in $(1); do \
+	[ "$$(dpkg-query -W -f '$${db:Status-Status}' "$$package" 2>/dev/null)" = installed ] || missing+=("$$package"); \
+done; \
+if [ "$${#missing[@]}" -gt 0 ]; then \
+	root=(); [ "$$(id -u)" = 0 ] || root=(sudo -E); \
+	echo "Debian packages to install: $${missing[*]}"; \
+	"$${root[@]}" apt-get -q update; \
+	"$${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "$${missing[@]}"; \
+fi
+endef
+
+.PHONY: help
+help: ## say what can be made
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
+
+.PHONY: install
+install: debian-run $(VENV)/.station web/dist/manifest.json ## Debian packages, .venv and web build; then .venv/bin/station works
+
+.PHONY: run
+run: install ## install, then a demonstration station on this machine
+	exec $(BIN)/station demo
+
+.PHONY: test
+test: install debian-test $(VENV)/.dev ## everything the tests need, then all tests that need no VM
+	$(POSTGRES) $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: check
+check: install $(VENV)/.dev ## ruff, mypy --strict, import-linter, profile linter
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy --strict station
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/station profiles check
+
+.PHONY: bench
+bench: install debian-test $(VENV)/.dev ## measure; a table on the terminal and JSON in bench/results
+	$(BIN)/python -m bench $(BENCH_ARGS)
+
+.PHONY: dev
+dev: install $(VENV)/.dev ## install what `make check` and pytest need
+
+.PHONY: lock
+lock: $(VENV)/.dev ## renew requirements/*.lock and web/package-lock.json within what the manifests allow
+	$(LOCK) --group build --output-file requirements/run.lock
+	$(LOCK) --group build --group dev --constraints requirements/run.lock --output-file requirements/dev.lock
+	cd web && npm install --package-lock-only
+
+# Python 3.11 is Debian 12's; --no-header and --no-annotate keep paths and index addresses out of the locks.
+LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --upgrade --generate-hashes --no-header --no-annotate \
+	--python-version 3.11
+
+.PHONY: clean
+clean: ## remove everything that make built; homes such as ./var are left alone
+	rm -rf $(VENV) *.egg-info build web/dist web/node_modules .mypy_cache .pytest_cache .ruff_cache \
+		.import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +
+
+.PHONY: debian-run
+debian-run:
+	@$(call debian,$(RUN_PACKAGES))
+	@if ! { command -v npm && node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)'; } \
+			>/dev/null 2>&1; then \
+		$(call debian,nodejs npm); \
+	fi
+
+.PHONY: debian-test
+debian-test:
+	@$(call debian,$(TEST_PACKAGES))
+
+$(VENV)/bin/python: | debian-run
+	/usr/bin/python3 -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.lock | $(VENV)/bin/python
+	$(PIP) install --require-hashes --requirement requirements/run.lock
+	@touch $@
+
+$(VENV)/.station: pyproject.toml $(VENV)/.run
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock $(VENV)/.station
+	$(PIP) install --require-hashes --requirement requirements/dev.lock
+	@touch $@
+
+web/node_modules/.installed: web/package.json web/package-lock.json web/.npmrc | debian-run
+	cd web && npm ci --no-progress
+	@touch $@
+
+web/dist/manifest.json: web/node_modules/.installed $(WEB_SOURCES)
+	cd web && npm run --silent build

@@ -1,0 +1,106 @@
+// Builds what browsers get: every src/*.js and src/*.css (names starting with "_" are parts of others) and one sprite
+// of the icons named in icons.txt. Guarantees: names carry a hash of the content, so they can be cached for ever;
+// dist/manifest.json ({"app.js": "app-1a2b3c4d5e6f.js", …}) is written last; a build that fails leaves dist as it was.
+// Nothing is fetched by the page from elsewhere: libraries come from node_modules, at the versions of the lock.
+
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import * as esbuild from "esbuild";
+import { transform } from "lightningcss";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const at = (...parts) => join(here, ...parts);
+
+// The oldest browsers served; lightningcss counts versions as major << 16.
+const javascriptTarget = ["chrome109", "firefox115", "safari16.4"];
+const cssTargets = { chrome: 109 << 16, firefox: 115 << 16, safari: (16 << 16) | (4 << 8) };
+const assetLoaders = Object.fromEntries([".svg", ".png", ".webp", ".woff2"].map((suffix) => [suffix, "file"]));
+const bundledPackages = ["htmx.org", "@radix-ui/colors", "lucide-static"];
+
+async function bundle() {
+  const names = (await readdir(at("src"))).filter((name) => /^[^_.].*\.(js|css)$/.test(name)).sort();
+  const result = await esbuild.build({
+    absWorkingDir: here,
+    entryPoints: names.map((name) => `src/${name}`),
+    outdir: "dist",
+    bundle: true,
+    write: false,
+    format: "esm",
+    minify: true,
+    charset: "utf8",
+    target: javascriptTarget,
+    loader: assetLoaders,
+    assetNames: "[name]-[hash]",
+    logLevel: "warning",
+  });
+  return result.outputFiles.map(({ path, contents }) => ({
+    name: basename(path),
+    // esbuild has put its own hash into the names of assets, because style sheets refer to them.
+    hashed: !names.includes(basename(path)),
+    contents: extname(path) === ".css" ? minifyCss(basename(path), contents) : contents,
+  }));
+}
+
+function minifyCss(filename, code) {
+  const result = transform({ filename, code, minify: true, targets: cssTargets });
+  for (const { message, loc } of result.warnings) {
+    throw new Error(`${filename}:${loc.line}: ${message}`);
+  }
+  return result.code;
+}
+
+async function sprite() {
+  const names = (await readFile(at("icons.txt"), "utf8"))
+    .split("\n")
+    .map((line) => line.replace(/#.*/, "").trim())
+    .filter(Boolean);
+  const source = (name) => at("node_modules/lucide-static/icons", `${name}.svg`);
+  const unknown = names.filter((name) => !existsSync(source(name)));
+  if (unknown.length > 0) {
+    throw new Error(`icons.txt: lucide has no icon named ${unknown.join(", ")}`);
+  }
+  const symbols = [];
+  for (const name of [...new Set(names)].sort()) {
+    const [, shapes] = (await readFile(source(name), "utf8")).match(/<svg[^>]*>(.*)<\/svg>/s);
+    symbols.push(
+      `<symbol id="${name}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" ` +
+        `stroke-linecap="round" stroke-linejoin="round">${shapes.replace(/\s*\n\s*/g, "")}</symbol>`,
+    );
+  }
+  return `<!-- lucide, ISC licence --><svg xmlns="http://www.w3.org/2000/svg">${symbols.join("\n")}</svg>\n`;
+}
+
+async function licences() {
+  const texts = bundledPackages.map(
+    async (name) => `${name}\n\n${await readFile(at("node_modules", name, "LICENSE"), "utf8")}`,
+  );
+  return (await Promise.all(texts)).join(`\n${"-".repeat(80)}\n\n`);
+}
+
+function withHash(name, contents) {
+  const digest = createHash("sha256").update(contents).digest("hex").slice(0, 12);
+  const suffix = extname(name);
+  return `${basename(name, suffix)}-${digest}${suffix}`;
+}
+
+const files = [
+  ...(await bundle()),
+  { name: "icons.svg", hashed: false, contents: await sprite() },
+  { name: "licences.txt", hashed: false, contents: await licences() },
+];
+const fresh = at("dist.new");
+await rm(fresh, { recursive: true, force: true });
+await mkdir(fresh);
+const manifest = {};
+for (const { name, hashed, contents } of files) {
+  const stored = hashed ? name : withHash(name, contents);
+  await writeFile(join(fresh, stored), contents);
+  if (!hashed) manifest[name] = stored;
+}
+await writeFile(join(fresh, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+await rm(at("dist"), { recursive: true, force: true });
+await rename(fresh, at("dist"));
