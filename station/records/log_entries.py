@@ -1,0 +1,176 @@
+"""Entries about the log itself, alarms, checks and looks."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from station.records.entries import Actor, Entry, Part, Sha256
+
+
+class LogStarted(Entry):
+    """The first record of a log: whose it is and what wrote it."""
+
+    TYPE: ClassVar[str] = "log.started"
+
+    class Fact(Part):
+        """`origin` names the log and its key; `software` is name and version."""
+
+        origin: str
+        software: str
+
+    fact: Fact
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return nothing: the record names its log itself."""
+        return ()
+
+
+class AlarmRaised(Entry):
+    """Something a person must look at."""
+
+    TYPE: ClassVar[str] = "alarm.raised"
+
+    class Fact(Part):
+        """`kind` is a stable code; `about` the subject in trouble."""
+
+        alarm: str
+        kind: str
+        about: str | None = None
+
+    class Detail(Part):
+        """What happened, in words for people, with names."""
+
+        text: str
+
+    fact: Fact
+    detail: Detail | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the alarm, and what it is about."""
+        about = (self.fact.about,) if self.fact.about else ()
+        return (f"alarm:{self.fact.alarm}", *about)
+
+
+class CheckCompleted(Entry):
+    """A verification (完整性校验) and its result."""
+
+    TYPE: ClassVar[str] = "check.completed"
+
+    class Fact(Part):
+        """`scope` clip|case|all; `clips` those checked when it was not all; `log_size` the log's size then."""
+
+        check: str
+        scope: Literal["clip", "case", "all"]
+        clips: tuple[str, ...] = ()
+        originals_checked: int = Field(ge=0)
+        damaged: tuple[str, ...] = ()
+        outcome: Literal["sound", "damaged", "not_checked"]
+        log_size: int = Field(ge=0)
+        readback: Literal["direct", "dropped", "none"]
+
+    fact: Fact
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the check and each clip it was about."""
+        return (f"check:{self.fact.check}", *(f"clip:{clip}" for clip in self.fact.clips))
+
+
+class AccessOpened(Entry):
+    """A look at one clip: one entry per session, clip and 15 minutes, written before the first byte leaves."""
+
+    TYPE: ClassVar[str] = "access.opened"
+
+    class Fact(Part):
+        """`access` is random, so that the log shown to outsiders does not show who looked at what."""
+
+        access: str
+
+    class Look(Part):
+        """The clip and, where the role demands one, the purpose stated."""
+
+        clip: str
+        kind: Literal["play", "original", "copy"]
+        purpose: str | None = None
+
+    fact: Fact
+    look: Look | None = None
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the access, not the clip."""
+        return (f"access:{self.fact.access}",)
+
+
+class AccessListed(Entry):
+    """A page of posters: the clips not shown to that session in the last 15 minutes."""
+
+    TYPE: ClassVar[str] = "access.listed"
+
+    class Fact(Part):
+        """The random access id."""
+
+        access: str
+
+    class Look(Part):
+        """The clips whose posters were on the page for the first time, and the page."""
+
+        clips: tuple[str, ...]
+        route: str
+
+    fact: Fact
+    look: Look | None = None
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the access, not the clips."""
+        return (f"access:{self.fact.access}",)
+
+
+class AccessDenied(Entry):
+    """A logged-in person was refused: one entry per person, subject, route and minute, with a count."""
+
+    TYPE: ClassVar[str] = "access.denied"
+
+    class Fact(Part):
+        """The random access id and how many refusals it stands for."""
+
+        access: str
+        count: int = Field(ge=1)
+
+    class Look(Part):
+        """What was asked for, by which route, in which minute (`YYYY-MM-DDTHH:MM`, UTC)."""
+
+        about: str | None
+        route: str
+        minute: str
+        reason: str
+
+    fact: Fact
+    look: Look | None = None
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the access, not what was asked for."""
+        return (f"access:{self.fact.access}",)
+
+
+class PayloadErased(Entry):
+    """A part of an earlier entry is erased by law; the ledger lets exactly that part go."""
+
+    TYPE: ClassVar[str] = "payload.erased"
+
+    class Fact(Part):
+        """The entry's `seq`, the `part`'s name, the `digest` it had, and the legal `ground` as a code."""
+
+        seq: int = Field(ge=0)
+        part: str
+        digest: Sha256
+        ground: str
+
+    fact: Fact
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the entry erased from."""
+        return (f"entry:{self.fact.seq}",)

@@ -1,0 +1,94 @@
+"""Entries about people, their roles and their sessions. Secrets are local state and never entries."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from station.records.entries import Actor, Entry, Part
+from station.records.terms import Role
+
+
+class PersonDescribed(Entry):
+    """A person was added or their description changed."""
+
+    TYPE: ClassVar[str] = "person.described"
+
+    class Fact(Part):
+        """`kind`: officer (certified), auxiliary (行政执法辅助人员) or staff."""
+
+        person: str
+        kind: Literal["officer", "auxiliary", "staff"]
+
+    class Names(Part):
+        """What they are called and known by."""
+
+        name: str = Field(min_length=1, max_length=80)
+        login: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}$")
+        unit: str = ""
+        certificate_number: str | None = None
+        police_number: str | None = None
+
+    fact: Fact
+    names: Names | None = None
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the person."""
+        return (f"person:{self.fact.person}",)
+
+
+class RolesGranted(Entry):
+    """The complete set of a person's roles from now on; empty: none."""
+
+    TYPE: ClassVar[str] = "person.roles"
+
+    class Fact(Part):
+        """`second` is the other person who agreed, "console" when the console code stood for them."""
+
+        person: str
+        roles: tuple[Role, ...]
+        second: str | None = None
+
+    fact: Fact
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the person."""
+        return (f"person:{self.fact.person}",)
+
+
+class AccountChanged(Entry):
+    """A person's way in changed: a link was issued, a password chosen, the account closed or opened again."""
+
+    TYPE: ClassVar[str] = "account.changed"
+
+    class Fact(Part):
+        """What changed."""
+
+        person: str
+        change: Literal["link_issued", "password_set", "disabled", "enabled"]
+
+    fact: Fact
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the person."""
+        return (f"person:{self.fact.person}",)
+
+
+class SessionOpened(Entry):
+    """Somebody logged in."""
+
+    TYPE: ClassVar[str] = "session.opened"
+
+    class Fact(Part):
+        """The session's public id (not its secret)."""
+
+        session: str
+
+    fact: Fact
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the session."""
+        return (f"session:{self.fact.session}",)

@@ -1,0 +1,59 @@
+"""All entry types by name, and the way back from stored parts to a typed entry."""
+
+from collections.abc import Mapping
+
+from pydantic import JsonValue, ValidationError
+
+from station.errors import DamagedError
+from station.records import case_entries, docking_entries, log_entries, people_entries
+from station.records.entries import Entry
+
+ENTRY_TYPES: dict[str, type[Entry]] = {
+    entry.TYPE: entry
+    for entry in (
+        log_entries.LogStarted,
+        log_entries.AlarmRaised,
+        log_entries.CheckCompleted,
+        log_entries.AccessOpened,
+        log_entries.AccessListed,
+        log_entries.AccessDenied,
+        log_entries.PayloadErased,
+        people_entries.PersonDescribed,
+        people_entries.RolesGranted,
+        people_entries.AccountChanged,
+        people_entries.SessionOpened,
+        docking_entries.RecorderKnown,
+        docking_entries.HolderIssued,
+        docking_entries.HolderReturned,
+        docking_entries.DockingStarted,
+        docking_entries.ClipIngested,
+        docking_entries.ClipIncomplete,
+        docking_entries.ClipConflicted,
+        docking_entries.DockingFinished,
+        docking_entries.ClipProbed,
+        case_entries.TargetOpened,
+        case_entries.TargetResolved,
+        case_entries.TargetSubmitted,
+        case_entries.ClipBound,
+        case_entries.ClipUnbound,
+        case_entries.ClipAmended,
+        case_entries.ClipClassified,
+    )
+}
+
+
+def read_entry(seq: int, type_name: str, parts: Mapping[str, JsonValue]) -> Entry:
+    """Rebuild a typed entry; raises DamagedError for an unknown type or parts that do not fit it."""
+    entry_type = ENTRY_TYPES.get(type_name)
+    if entry_type is None:
+        raise DamagedError(
+            f"Entry {seq} is of the type {type_name!r}, which this version does not know",
+            kept="The entry itself is untouched",
+            hint="Use the version of the station that wrote it, or a newer one",
+        )
+    try:
+        return entry_type.read(parts)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise DamagedError(f"Entry {seq} ({type_name}) does not fit its type: {where}: {first['msg']}") from error
