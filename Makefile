@@ -18,6 +18,12 @@ TEST_PACKAGES := chromium ntfs-3g postgresql rsync
 
 WEB_SOURCES := $(shell find web/src web/icons.txt web/build.mjs 2>/dev/null)
 
+# A PostgreSQL server of its own for one command, as root or not, gone afterwards. Its locale is fixed because the
+# caller's need not exist on this machine; the command gets the caller's back.
+POSTGRES := LC_ALL=C.UTF-8 pg_virtualenv -t -c '--locale C.UTF-8 --encoding UTF8' -o log_min_messages=panic \
+	bash -c 'export STATION_TEST_POSTGRES="postgresql+psycopg://$$PGUSER:$$PGPASSWORD@$$PGHOST:$$PGPORT/$$PGDATABASE"; \
+	exec env -u LC_ALL -u PGHOST -u PGPORT -u PGUSER -u PGPASSWORD -u PGDATABASE -u PGSYSCONFDIR "$$@"' --
+
 # $(call debian,PACKAGES): asks apt only for what dpkg says is missing.
 define debian
 missing=(); \
@@ -45,7 +51,7 @@ run: install ## install, then a demonstration station on this machine
 
 .PHONY: test
 test: install debian-test $(VENV)/.dev ## everything the tests need, then all tests that need no VM
-	$(POSTGRES) $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(POSTGRES) $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 .PHONY: check
 check: install $(VENV)/.dev ## ruff, mypy --strict, import-linter, profile linter
