@@ -1,4 +1,4 @@
-"""What every test gets: no trace of the developer's own station, and a database of each kind if it asks for one."""
+"""What every test gets: no trace of the developer's own station, and databases for the asking."""
 
 import os
 import uuid
