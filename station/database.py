@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import BigInteger, Boolean, Connection, Engine, Integer, MetaData, String, Text, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session
+from sqlmodel.sql.sqltypes import AutoString
 
 from station.errors import DatabaseError
 
@@ -130,3 +131,19 @@ def _pragmas() -> tuple[tuple[str, str | int], ...]:
         ("PRAGMA foreign_keys = ON", 1),
         ("PRAGMA secure_delete = ON", 1),
     )
+
+
+def strict_columns(metadata: MetaData) -> None:
+    """Give every table of `metadata` column types that SQLite's STRICT mode enforces and PostgreSQL holds whole.
+
+    STRICT knows only INTEGER, TEXT, BLOB and REAL; PostgreSQL's INTEGER is too short for sizes in bytes.
+    """
+    for table in metadata.tables.values():
+        table.dialect_options["sqlite"]["strict"] = True
+        for column in table.columns:
+            if isinstance(column.type, String | AutoString):
+                column.type = Text()
+            elif isinstance(column.type, Boolean):
+                column.type = Boolean().with_variant(Integer(), "sqlite")
+            elif isinstance(column.type, Integer):
+                column.type = BigInteger().with_variant(Integer(), "sqlite")

@@ -1,0 +1,254 @@
+"""The projection's tables. Nothing in them is evidence: every row follows from ledger entries alone.
+
+Times are text as `station.clock` writes them, so that text order is time order. Column comments name what a reader
+could mistake. Bump `PROJECTION_VERSION` with any change here or in `project`: the catalogue is then rebuilt.
+"""
+
+from typing import Any, ClassVar
+
+from sqlalchemy import CheckConstraint, Index, MetaData
+from sqlmodel import Field, SQLModel
+
+from station.database import strict_columns
+
+PROJECTION_VERSION = 1
+metadata = MetaData()
+
+
+class Table(SQLModel):
+    """Base of the projection's tables, in a metadata of their own."""
+
+    metadata: ClassVar[MetaData] = metadata
+
+
+class Meta(Table, table=True):
+    """One row: which version of the projection this is, and how many entries it has taken in."""
+
+    __tablename__: ClassVar[Any] = "catalogue_meta"
+    id: int = Field(default=1, primary_key=True)
+    version: int
+    entries: int
+
+
+class Person(Table, table=True):
+    """A person and the roles they hold; `roles` is sorted and comma-separated, `disabled` closes the account."""
+
+    __tablename__: ClassVar[Any] = "catalogue_person"
+    person: str = Field(primary_key=True)
+    kind: str
+    name: str | None
+    login: str | None = Field(index=True)
+    unit: str
+    certificate_number: str | None
+    police_number: str | None
+    roles: str = ""
+    disabled: bool = False
+
+
+class Recorder(Table, table=True):
+    """A recorder; `identity` is the key it is recognised by when it is docked again."""
+
+    __tablename__: ClassVar[Any] = "catalogue_recorder"
+    recorder: str = Field(primary_key=True)
+    profile: str
+    identified_by: str
+    identity: str | None = Field(index=True)
+    serial: str | None
+    label: str | None
+    unit: str
+
+
+class Holding(Table, table=True):
+    """One line of the register of holders (领用登记); `until` is None while they still have it."""
+
+    __tablename__: ClassVar[Any] = "catalogue_holding"
+    holding: str = Field(primary_key=True)
+    recorder: str = Field(index=True)
+    person: str = Field(index=True)
+    since: str
+    until: str | None = None
+
+
+class Docking(Table, table=True):
+    """One docking; `counts` is JSON per result; `finished_at` stays None when it was cut short."""
+
+    __tablename__: ClassVar[Any] = "catalogue_docking"
+    docking: str = Field(primary_key=True)
+    recorder: str = Field(index=True)
+    profile: str
+    slot: int | None
+    source_kind: str
+    source: str | None
+    started_at: str
+    finished_at: str | None = None
+    whole: bool | None = None
+    counts: str = "{}"
+    size_bytes: int = 0
+    listing: str | None = None
+
+
+class Clip(Table, table=True):
+    """One clip. `recording` is the id of its recording's first segment; `sort_at` orders lists.
+
+    `recorded_at` is UTC and may rest on a clock that was wrong: see `time_trust` and `time_source`.
+    """
+
+    __tablename__: ClassVar[Any] = "catalogue_clip"
+    __table_args__ = (
+        CheckConstraint("size_bytes >= 0"),
+        CheckConstraint("stage IN ('incomplete', 'sealed', 'probed', 'disposed')"),
+        Index("catalogue_clip_by_time", "unit", "sort_at", "clip"),
+        Index("catalogue_clip_untagged", "tagged", "unit", "sort_at"),
+        Index("catalogue_clip_neighbour", "recorder", "sequence"),
+    )
+    clip: str = Field(primary_key=True)
+    recorder: str
+    docking: str = Field(index=True)
+    sha256: str = Field(index=True)
+    size_bytes: int
+    media: str
+    container: str
+    stage: str
+    readback: str
+    important: bool
+    sequence: int | None
+    recording: str = Field(index=True)
+    file_name: str | None
+    path: str | None
+    file_serial: str | None
+    police_number: str | None
+    device_time: str | None
+    zone: str | None
+    recorded_at: str | None
+    time_source: str | None
+    time_trust: str
+    taken_in_at: str
+    seq: int = Field(description="the entry that last took the clip's bytes in")
+    sort_at: str
+    unit: str
+    duration_ms: int | None = None
+    width: int | None = None
+    height: int | None = None
+    frame_rate: str | None = None
+    video_codec: str | None = None
+    audio_codec: str | None = None
+    playable: str | None = None
+    probe_text: str | None = None
+    collector: str | None = Field(default=None, index=True)
+    collector_name: str | None = None
+    collector_source: str | None = None
+    place: str | None = None
+    latitude: str | None = None
+    longitude: str | None = None
+    datum: str | None = None
+    place_source: str | None = None
+    sensitivity: str = "ordinary"
+    tagged: bool = False
+    conflicts: int = 0
+    missing_bytes: int = 0
+    checked_at: str | None = None
+    check_outcome: str | None = None
+
+
+class ClipHolder(Table, table=True):
+    """Who held the recorder when the clip was recorded: who may see it while its collector is blank."""
+
+    __tablename__: ClassVar[Any] = "catalogue_clip_holder"
+    clip: str = Field(primary_key=True)
+    person: str = Field(primary_key=True, index=True)
+
+
+class Companion(Table, table=True):
+    """Who else was there."""
+
+    __tablename__: ClassVar[Any] = "catalogue_companion"
+    clip: str = Field(primary_key=True)
+    person: str = Field(primary_key=True, index=True)
+
+
+class Sighting(Table, table=True):
+    """A file as it lay on a recorder; `key` is a digest of what makes it the same file when docked again."""
+
+    __tablename__: ClassVar[Any] = "catalogue_sighting"
+    key: str = Field(primary_key=True)
+    clip: str = Field(index=True)
+
+
+class Target(Table, table=True):
+    """A case, pending matter or task; `folded` is the number as people type it, for finding it."""
+
+    __tablename__: ClassVar[Any] = "catalogue_target"
+    target: str = Field(primary_key=True)
+    kind: str
+    number: str | None
+    folded: str | None = Field(index=True)
+    title: str | None
+    unit: str
+    number_source: str
+    status: str = "open"
+    into: str | None = None
+    opened_at: str
+    submitted_at: str | None = None
+
+
+class Handler(Table, table=True):
+    """承办人: who handles a case."""
+
+    __tablename__: ClassVar[Any] = "catalogue_handler"
+    target: str = Field(primary_key=True)
+    person: str = Field(primary_key=True, index=True)
+
+
+class Binding(Table, table=True):
+    """A binding in force; a withdrawn one is only in the ledger."""
+
+    __tablename__: ClassVar[Any] = "catalogue_binding"
+    binding: str = Field(primary_key=True)
+    action: str
+    clip: str = Field(index=True)
+    kind: str
+    target: str | None = Field(index=True)
+    none_reason: str | None
+    stage: str | None
+    note: str
+    source: str
+    bound_at: str
+    bound_by: str | None
+
+
+class Proves(Table, table=True):
+    """证明对象: one thing a binding proves; `ranges` is JSON [[start_ms, end_ms], …]."""
+
+    __tablename__: ClassVar[Any] = "catalogue_proves"
+    binding: str = Field(primary_key=True)
+    position: int = Field(primary_key=True)
+    text: str
+    ranges: str = "[]"
+
+
+class Look(Table, table=True):
+    """Who looked at a clip, or was refused; `kind` is play, original, copy, listed or denied."""
+
+    __tablename__: ClassVar[Any] = "catalogue_look"
+    seq: int = Field(primary_key=True)
+    clip: str = Field(primary_key=True, index=True)
+    access: str
+    person: str | None = Field(index=True)
+    at: str
+    kind: str
+    purpose: str | None
+    count: int = 1
+
+
+class Alarm(Table, table=True):
+    """Something a person must look at."""
+
+    __tablename__: ClassVar[Any] = "catalogue_alarm"
+    alarm: str = Field(primary_key=True)
+    kind: str
+    about: str | None = Field(index=True)
+    text: str | None
+    raised_at: str
+
+
+strict_columns(metadata)
