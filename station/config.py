@@ -30,7 +30,9 @@ class Settings(BaseModel):
     parser_user: str = Field(default="nobody", description="whom parsers of hostile data become when started by root")
     session_minutes: int = Field(default=30, ge=1, description="idle minutes until a session ends")
     locale: str = Field(default="zh_CN", pattern=r"^(zh_CN|en)$")
-    case_number_pattern: str = Field(default=r".{2,80}", description="regular expression a whole case number must match")
+    case_number_pattern: str = Field(
+        default=r".{2,80}", description="regular expression a whole case number must match"
+    )
     demo: bool = False
 
     @field_validator("time_zone")

@@ -80,17 +80,18 @@ class HolderReturned(Entry):
         return (f"recorder:{self.fact.recorder}", f"person:{self.fact.person}")
 
 
+class Volume(Part):
+    """One file system found on a source."""
+
+    volume: int
+    offset_bytes: int
+    file_system: str
+
+
 class DockingStarted(Entry):
     """A recorder, card image or folder was opened for reading."""
 
     TYPE: ClassVar[str] = "docking.started"
-
-    class Volume(Part):
-        """One file system found on it."""
-
-        volume: int
-        offset_bytes: int
-        file_system: str
 
     class Fact(Part):
         """What was opened and by what; `tools` maps a tool's name to its version."""
@@ -102,7 +103,7 @@ class DockingStarted(Entry):
         source_kind: Literal["device", "image", "folder"]
         slot: int | None = None
         volumes: tuple[Volume, ...] = ()
-        tools: dict[str, str] = {}
+        tools: dict[str, str] = Field(default_factory=dict)
         source_read_only: bool | None = None
 
     class Names(Part):

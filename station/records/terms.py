@@ -68,8 +68,8 @@ class Sensitivity(StrEnum):
 
     ORDINARY = "ordinary"
     PRIVACY = "privacy"
-    TRADE_SECRET = "trade_secret"
-    SUSPECTED_SECRET = "suspected_secret"
+    TRADE_SECRET = "trade_secret"  # noqa: S105  a class of sensitivity
+    SUSPECTED_SECRET = "suspected_secret"  # noqa: S105  a class of sensitivity
 
 
 class Source(StrEnum):

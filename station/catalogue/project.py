@@ -1,0 +1,156 @@
+"""From ledger entries to the catalogue's rows: the only code that writes the projection.
+
+Guarantees: a row depends on the entries in their order and on nothing else (no clock, no settings, no local state),
+so that a rebuild comes out identical; an entry is projected in the transaction that appends it. An erased part
+becomes None or an empty text in the row, as each projector's code says by reading it so.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sqlmodel import Session, delete
+
+from station.catalogue import project_cases, project_dockings, project_people
+from station.catalogue.history import history_rows
+from station.catalogue.tables import PROJECTION_VERSION, Alarm, Clip, Look, Meta, metadata
+from station.database import Database
+from station.errors import DatabaseError
+from station.records import log_entries
+from station.records.entries import Entry
+
+Projector = Callable[[Session, int, str, Any], None]
+
+
+def create_tables(database: Database) -> None:
+    """Create the projection's empty tables."""
+    metadata.create_all(database.engine)
+    with database.write() as session:
+        if session.get(Meta, 1) is None:
+            session.add(Meta(version=PROJECTION_VERSION, entries=0))
+
+
+def clear(session: Session) -> None:
+    """Empty the projection, to be filled again from entry 0."""
+    for table in reversed(metadata.sorted_tables):
+        session.execute(delete(table))
+    session.add(Meta(version=PROJECTION_VERSION, entries=0))
+    session.flush()
+
+
+def applied(session: Session) -> int:
+    """Return how many entries the projection has taken in; -1 when it is of another version and must be rebuilt."""
+    meta = session.get(Meta, 1)
+    return meta.entries if meta is not None and meta.version == PROJECTION_VERSION else -1
+
+
+def project(session: Session, seq: int, time: str, entry: Entry) -> None:
+    """Apply one entry; raises DatabaseError when it is not the next one."""
+    meta = session.get(Meta, 1)
+    if meta is None or meta.entries != seq:
+        raise DatabaseError(
+            f"The catalogue stands at entry {meta.entries if meta else 'none'}, but entry {seq} is due",
+            kept="The ledger is untouched",
+            hint="Run `station rebuild`",
+        )
+    projector = _PROJECTORS.get(entry.TYPE)
+    if projector is not None:
+        projector(session, seq, time, entry)
+    session.add_all(history_rows(seq, time, entry))
+    meta.entries = seq + 1
+    session.add(meta)
+    session.flush()
+
+
+def _alarm_raised(session: Session, _seq: int, time: str, entry: log_entries.AlarmRaised) -> None:
+    fact = entry.fact
+    text = entry.detail.text if entry.detail else None
+    session.add(Alarm(alarm=fact.alarm, kind=fact.kind, about=fact.about, text=text, raised_at=time))
+
+
+def _check_completed(session: Session, _seq: int, time: str, entry: log_entries.CheckCompleted) -> None:
+    fact = entry.fact
+    for clip_id in fact.clips:
+        clip = session.get(Clip, clip_id)
+        if clip is not None:
+            clip.checked_at = time
+            clip.check_outcome = "damaged" if clip_id in fact.damaged else fact.outcome
+            session.add(clip)
+
+
+def _access_opened(session: Session, seq: int, time: str, entry: log_entries.AccessOpened) -> None:
+    look, actor = entry.look, entry.actor
+    if look is not None:
+        session.add(
+            Look(
+                seq=seq,
+                clip=look.clip,
+                access=entry.fact.access,
+                person=actor.person if actor else None,
+                at=time,
+                kind=look.kind,
+                purpose=look.purpose,
+            )
+        )
+
+
+def _access_listed(session: Session, seq: int, time: str, entry: log_entries.AccessListed) -> None:
+    person = entry.actor.person if entry.actor else None
+    for clip in entry.look.clips if entry.look else ():
+        session.add(
+            Look(
+                seq=seq,
+                clip=clip,
+                access=entry.fact.access,
+                person=person,
+                at=time,
+                kind="listed",
+                purpose=None,
+            )
+        )
+
+
+def _access_denied(session: Session, seq: int, time: str, entry: log_entries.AccessDenied) -> None:
+    look = entry.look
+    if look is None or not (look.about or "").startswith("clip:"):
+        return
+    session.add(
+        Look(
+            seq=seq,
+            clip=str(look.about).removeprefix("clip:"),
+            access=entry.fact.access,
+            person=entry.actor.person if entry.actor else None,
+            at=time,
+            kind="denied",
+            purpose=look.reason,
+            count=entry.fact.count,
+        )
+    )
+
+
+_PROJECTORS: dict[str, Projector] = {
+    log_entries.AlarmRaised.TYPE: _alarm_raised,
+    log_entries.CheckCompleted.TYPE: _check_completed,
+    log_entries.AccessOpened.TYPE: _access_opened,
+    log_entries.AccessListed.TYPE: _access_listed,
+    log_entries.AccessDenied.TYPE: _access_denied,
+    **project_people.PROJECTORS,
+    **project_dockings.PROJECTORS,
+    **project_cases.PROJECTORS,
+}
+
+
+def table_rows(session: Session) -> dict[str, list[str]]:
+    """Return every table's rows as canonical JSON text, sorted: what two catalogues are compared by."""
+    content = {}
+    for table in metadata.sorted_tables:
+        names = [column.name for column in table.columns]
+        flags = {column.name for column in table.columns if str(column.type) == "BOOLEAN"}
+        content[table.name] = sorted(
+            json.dumps(
+                {n: bool(v) if n in flags and v is not None else v for n, v in zip(names, row, strict=True)},
+                sort_keys=True,
+            )
+            for row in session.execute(table.select())
+        )
+    return content

@@ -1,0 +1,154 @@
+"""Projection of entries about cases, matters and tasks, and of what people say of clips."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sqlmodel import Session, col, delete, select
+
+from station.catalogue.folding import fold_number
+from station.catalogue.tables import Binding, Clip, Companion, Handler, Proves, Target
+from station.records import case_entries
+
+
+def _target_opened(session: Session, _seq: int, time: str, entry: case_entries.TargetOpened) -> None:
+    fact, names = entry.fact, entry.names
+    session.add(
+        Target(
+            target=fact.target,
+            kind=fact.kind,
+            number=names.number if names else None,
+            folded=fold_number(names.number) if names else None,
+            title=names.title if names else None,
+            unit=names.unit if names else "",
+            number_source=fact.number_source,
+            opened_at=time,
+        )
+    )
+    session.add_all(Handler(target=fact.target, person=person) for person in dict.fromkeys(fact.handlers))
+
+
+def _target_resolved(session: Session, _seq: int, _time: str, entry: case_entries.TargetResolved) -> None:
+    fact = entry.fact
+    target = session.get(Target, fact.target)
+    if target is None:
+        return
+    target.status = fact.outcome
+    target.into = fact.into
+    session.add(target)
+    bindings = session.exec(select(Binding).where(Binding.target == fact.target)).all()
+    for binding in bindings:
+        if fact.into is None:
+            _remove_binding(session, binding)
+        else:
+            binding.kind, binding.target = "case", fact.into
+            session.add(binding)
+
+
+def _target_submitted(session: Session, _seq: int, time: str, entry: case_entries.TargetSubmitted) -> None:
+    target = session.get(Target, entry.fact.target)
+    if target is not None:
+        target.status = "submitted"
+        target.submitted_at = time
+        session.add(target)
+
+
+def _clip_bound(session: Session, _seq: int, time: str, entry: case_entries.ClipBound) -> None:
+    fact, text = entry.fact, entry.text
+    session.add(
+        Binding(
+            binding=fact.binding,
+            action=fact.action,
+            clip=fact.clip,
+            kind=fact.kind,
+            target=fact.target,
+            none_reason=fact.none_reason,
+            stage=fact.stage,
+            note=text.note if text else "",
+            source=fact.source,
+            bound_at=time,
+            bound_by=entry.actor.person if entry.actor else None,
+        )
+    )
+    for position, proof in enumerate(text.proves if text else ()):
+        ranges = json.dumps([[each.start_ms, each.end_ms] for each in proof.ranges])
+        session.add(Proves(binding=fact.binding, position=position, text=proof.text, ranges=ranges))
+    clip = session.get(Clip, fact.clip)
+    if clip is not None:
+        clip.tagged = True
+        session.add(clip)
+
+
+def _clip_unbound(session: Session, _seq: int, _time: str, entry: case_entries.ClipUnbound) -> None:
+    binding = session.get(Binding, entry.fact.binding)
+    if binding is not None:
+        _remove_binding(session, binding)
+
+
+def _remove_binding(session: Session, binding: Binding) -> None:
+    clip_id = binding.clip
+    session.execute(delete(Proves).where(col(Proves.binding) == binding.binding))
+    session.delete(binding)
+    session.flush()
+    clip = session.get(Clip, clip_id)
+    if clip is not None:
+        others = select(Binding.binding).where(Binding.clip == clip_id).limit(1)
+        clip.tagged = session.exec(others).first() is not None
+        session.add(clip)
+
+
+def _clip_amended(session: Session, _seq: int, _time: str, entry: case_entries.ClipAmended) -> None:
+    clip = session.get(Clip, entry.fact.clip)
+    if clip is None:
+        return
+    _AMENDMENTS[entry.fact.field](session, clip, entry)
+    session.add(clip)
+
+
+def _amend_time(_session: Session, clip: Clip, entry: case_entries.ClipAmended) -> None:
+    clip.recorded_at = entry.fact.recorded_at
+    clip.time_source = entry.fact.source
+    clip.time_trust = "plain"
+    clip.sort_at = entry.fact.recorded_at or clip.taken_in_at
+
+
+def _amend_place(_session: Session, clip: Clip, entry: case_entries.ClipAmended) -> None:
+    place = entry.place
+    clip.place = place.text if place else None
+    clip.latitude = place.latitude if place else None
+    clip.longitude = place.longitude if place else None
+    clip.datum = place.datum if place else None
+    clip.place_source = entry.fact.source
+
+
+def _amend_collector(session: Session, clip: Clip, entry: case_entries.ClipAmended) -> None:
+    people = entry.people
+    clip.collector = people.collector if people else None
+    clip.collector_name = people.collector_name if people else None
+    clip.collector_source = entry.fact.source
+    session.execute(delete(Companion).where(col(Companion.clip) == clip.clip))
+    for person in dict.fromkeys(people.companions if people else ()):
+        session.add(Companion(clip=clip.clip, person=person))
+
+
+def _clip_classified(session: Session, _seq: int, _time: str, entry: case_entries.ClipClassified) -> None:
+    clip = session.get(Clip, entry.fact.clip)
+    if clip is not None:
+        clip.sensitivity = entry.fact.sensitivity
+        session.add(clip)
+
+
+_AMENDMENTS: dict[str, Callable[[Session, Clip, case_entries.ClipAmended], None]] = {
+    "time": _amend_time,
+    "place": _amend_place,
+    "collector": _amend_collector,
+}
+PROJECTORS: dict[str, Callable[[Session, int, str, Any], None]] = {
+    case_entries.TargetOpened.TYPE: _target_opened,
+    case_entries.TargetResolved.TYPE: _target_resolved,
+    case_entries.TargetSubmitted.TYPE: _target_submitted,
+    case_entries.ClipBound.TYPE: _clip_bound,
+    case_entries.ClipUnbound.TYPE: _clip_unbound,
+    case_entries.ClipAmended.TYPE: _clip_amended,
+    case_entries.ClipClassified.TYPE: _clip_classified,
+}
