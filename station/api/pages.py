@@ -1,0 +1,288 @@
+"""What each page's template gets as `page`: frozen values and codes, never sentences and never rows to write back.
+
+Every template also gets `me` (PersonView or None), `locale`, `zone`, `demo`, `assets`, `path` (path and query of the
+request) and `counts` (badges of the navigation, or None). Codes are translated by the templates; a `problem` is a
+stable code of the group `problem`, None when there is none.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from station.board import SlotBoard
+from station.catalogue.views import (
+    AlarmView,
+    BindingView,
+    ClipDetail,
+    ClipFilter,
+    ClipPage,
+    ClipRow,
+    DockingView,
+    PersonView,
+    RecorderView,
+    RecordingGroup,
+    TargetDetail,
+    TargetRow,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LoginPage:
+    """login.html. Problems: login_wrong, login_slow_down, session_ended. `first` True: there is no admin yet."""
+
+    login: str = ""
+    next: str = ""
+    problem: str | None = None
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WelcomePage:
+    """welcome.html: choose a password. `person` None: the link is used up, expired or unknown (link_invalid).
+
+    Other problems: password_short, password_common, password_like_login, password_differs.
+    """
+
+    person: PersonView | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPage:
+    """first.html: the first admin. `values` are what was typed (name, login), never code or password.
+
+    Problems: code_wrong, admin_exists (show nothing but that), login_invalid, login_taken, name_missing and those of
+    a password.
+    """
+
+    problem: str | None = None
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DockPage:
+    """dock.html and its fragment dock_slots.html: `slots[i]` is slot i + 1, None when nothing is there."""
+
+    slots: tuple[SlotBoard | None, ...]
+    dockings: tuple[DockingView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TodayPage:
+    """today.html, 今日标记. `phrases` maps a stage to message ids of ready-made 证明对象 phrases."""
+
+    recordings: tuple[RecordingGroup, ...]
+    recent: tuple[TargetRow, ...]
+    none_reasons: tuple[str, ...]
+    stages: tuple[str, ...]
+    phrases: dict[str, tuple[str, ...]]
+    done_today: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClipsPage:
+    """clips.html, and clips_rows.html for one more page of it. `form` holds the raw query values by name."""
+
+    list: ClipPage
+    filter: ClipFilter
+    form: dict[str, str]
+    officers: tuple[PersonView, ...]
+    recorders: tuple[RecorderView, ...]
+    view: Literal["grid", "table"] = "grid"
+    posters: frozenset[str] = frozenset()
+    """Clips of this page whose poster may be asked for; the others get an icon."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyState:
+    """How far a playable copy is: `per_mille` of the running one; `none`: none is needed or possible."""
+
+    state: Literal["none", "waiting", "running", "ready", "failed"]
+    per_mille: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClipPageView:
+    """clip.html. `media_url` None: there is nothing to play now; `blocked` says why when it is forbidden.
+
+    `blocked`: suspected_secret (show the handover steps), disposed, incomplete. `needs_purpose`: ask an inspector
+    for one, posting to /clips/{id}/open; until then neither poster nor media is offered.
+    """
+
+    detail: ClipDetail
+    media_url: str | None
+    poster_url: str | None
+    proxy: ProxyState
+    can_bind: bool
+    can_amend: bool
+    can_verify: bool
+    can_classify: bool
+    needs_purpose: bool
+    blocked: str | None
+    officers: tuple[PersonView, ...]
+    sensitivities: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyView:
+    """verify_result.html: outcome sound, damaged or not_checked; `findings` are codes of the group `finding`."""
+
+    outcome: str
+    taken_in_at: str | None
+    checked_at: str
+    sha256: str
+    found_sha256: str | None
+    log_size: int
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BindPage:
+    """bind.html, dialog or page. `recordings` counts the recordings the clips belong to; `values` what was typed."""
+
+    clips: tuple[ClipRow, ...]
+    recordings: int
+    recent: tuple[TargetRow, ...]
+    kinds: tuple[str, ...]
+    none_reasons: tuple[str, ...]
+    stages: tuple[str, ...]
+    phrases: dict[str, tuple[str, ...]]
+    sensitivities: tuple[str, ...]
+    may_open: tuple[str, ...]
+    """The kinds of target this person may open while binding: an officer never `case`."""
+    problem: str | None = None
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BoundView:
+    """bound.html, the answer to a binding made from a dialog: how many clips, to what."""
+
+    clips: int
+    bindings: tuple[str, ...]
+    kind: str
+    number: str | None
+    none_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CasesPage:
+    """cases.html. `may_open` are the kinds of target this person may open; `form` the raw values."""
+
+    targets: tuple[TargetRow, ...]
+    form: dict[str, str]
+    officers: tuple[PersonView, ...]
+    may_open: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CasePage:
+    """case.html. `posters` as on ClipsPage; `cases` are those a matter may be resolved into."""
+
+    detail: TargetDetail
+    can_submit: bool
+    can_edit: bool
+    can_bind: bool = False
+    posters: frozenset[str] = frozenset()
+    cases: tuple[TargetRow, ...] = ()
+    bindings: tuple[BindingView, ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    """One entry as an auditor sees it: no footage, no part's content."""
+
+    seq: int
+    time: str
+    type: str
+    subjects: tuple[str, ...]
+    leaf: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPage:
+    """ledger.html. `note` is the last signed checkpoint's text, None before the first; `next` the next `before`."""
+
+    size: int
+    root: str
+    note: str | None
+    checkpoint_time: str | None
+    entries: tuple[LedgerLine, ...]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PeoplePage:
+    """people.html. `issued_link` is shown once, right after it was made, for the person `issued_for`.
+
+    `second_needed`: None, `password` (another admin's login and password: fields second_login, second_password) or
+    `console` (field console_code), for whatever grants or takes away the role of an admin.
+    """
+
+    people: tuple[PersonView, ...]
+    roles: tuple[str, ...]
+    kinds: tuple[str, ...]
+    second_needed: Literal["password", "console"]
+    issued_link: str | None = None
+    issued_for: str | None = None
+    problem: str | None = None
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordersPage:
+    """recorders.html, with the register of holders (领用登记)."""
+
+    recorders: tuple[RecorderView, ...]
+    officers: tuple[PersonView, ...]
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmsPage:
+    """alarms.html."""
+
+    alarms: tuple[AlarmView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MePage:
+    """me.html: who I am, my sessions' end, my password. `done`: password_changed or None."""
+
+    person: PersonView
+    since: str
+    strength: str
+    problem: str | None = None
+    done: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """One line of the health page: `code` of the group `health`, `value` a plain figure or name, never a sentence."""
+
+    code: str
+    state: Literal["ok", "warn", "bad"]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class HealthPage:
+    """health.html."""
+
+    checks: tuple[HealthCheck, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPage:
+    """error.html. `code`: denied, not_found, conflict, slow_down, invalid, unavailable, internal.
+
+    `message`, `kept` and `hint` are message ids or "", never an exception's own text.
+    """
+
+    status: int
+    code: str
+    message: str = ""
+    kept: str = ""
+    hint: str = ""
