@@ -86,7 +86,7 @@ def _confine(
 ) -> Confinement:
     started_by_root = os.geteuid() == ROOT
     # The account is looked up and the rules' folders are opened first: afterwards neither may be in reach.
-    account = _find_account(user) if started_by_root else pwd.getpwuid(os.getuid())
+    account = find_account(user) if started_by_root else pwd.getpwuid(os.getuid())
     abi = landlock.find_abi()
     rules = [(place, landlock.READ) for place in readable]
     rules += [(place, landlock.READ_AND_RUN) for place in executable]
@@ -120,7 +120,8 @@ def _confine(
     return Confinement(account.pw_name, "namespace" if own_network else "filter", abi, call_filter)
 
 
-def _find_account(user: str) -> pwd.struct_passwd:
+def find_account(user: str) -> pwd.struct_passwd:
+    """Return the account parsers run under when started by root; raises SandboxError if absent or root."""
     try:
         account = pwd.getpwnam(user)
     except KeyError as error:

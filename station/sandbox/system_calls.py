@@ -1,8 +1,9 @@
 """A seccomp filter: system calls that no parser of recordings needs fail with EPERM.
 
 Guarantee: after `install_filter` no socket of any family can be made (Landlock does not stop a connection to
-a socket file such as the signer's), no other process can be traced or signalled by pid, no namespace entered,
-no kernel interface with a history of holes reached. Another architecture's calls end the process.
+a socket file such as the signer's), no file's mode changed (which Landlock does not stop either: the owner of
+an original could make it writable), no other process traced or signalled by pid, no namespace entered, no
+kernel interface with a history of holes reached. Another architecture's calls end the process.
 """
 
 import ctypes
@@ -20,6 +21,7 @@ _NAMES = """
     mount umount2 pivot_root chroot move_mount open_tree fsopen unshare setns
     init_module finit_module delete_module kexec_load open_by_handle_at name_to_handle_at
     swapon swapoff reboot acct settimeofday clock_settime personality
+    fchmod fchmodat fchmodat2
 """
 
 
@@ -28,6 +30,7 @@ class _Machine:
     audit_arch: int
     numbers: dict[str, int]  # of the calls in `_NAMES`
     clone: int
+    older: tuple[int, ...]  # further calls to the same ends: chmod
     forks: tuple[int, ...]  # calls that can only make a new process
     first_foreign: int | None  # from here on the numbers of a second ABI (x32)
 
@@ -42,9 +45,11 @@ _MACHINES = {
         audit_arch=0xC000003E,
         numbers=_numbers(
             "41 425 426 427 101 310 311 62 200 434 438 424 321 298 323 248 249 250 165 166 "
-            "155 161 429 428 430 272 308 175 313 176 246 304 303 167 168 169 163 164 227 135"
+            "155 161 429 428 430 272 308 175 313 176 246 304 303 167 168 169 163 164 227 135 "
+            "91 268 452"
         ),
         clone=56,
+        older=(90,),
         forks=(57, 58),
         first_foreign=0x40000000,
     ),
@@ -52,9 +57,11 @@ _MACHINES = {
         audit_arch=0xC00000B7,
         numbers=_numbers(
             "198 425 426 427 117 270 271 129 130 434 438 424 280 241 282 217 218 219 40 39 "
-            "41 51 429 428 430 97 268 105 273 106 104 265 264 224 225 142 89 170 112 92"
+            "41 51 429 428 430 97 268 105 273 106 104 265 264 224 225 142 89 170 112 92 "
+            "52 53 452"
         ),
         clone=220,
+        older=(),
         forks=(),
         first_foreign=None,
     ),
@@ -95,7 +102,7 @@ def _assemble(machine: _Machine, may_fork: bool) -> list[bytes]:
     code.append(_step(_LOAD, _AT_NUMBER))
     if machine.first_foreign is not None:
         code += [_step(_IF_AT_LEAST, machine.first_foreign, 0, 1), _step(_RETURN, absent)]
-    denied = sorted({*machine.numbers.values(), *(() if may_fork else machine.forks)})
+    denied = sorted({*machine.numbers.values(), *machine.older, *(() if may_fork else machine.forks)})
     for number in denied:
         code += [_step(_IF_EQUAL, number, 0, 1), _step(_RETURN, refuse)]
     code += [_step(_IF_EQUAL, _CLONE3, 0, 1), _step(_RETURN, absent)]
