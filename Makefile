@@ -34,7 +34,7 @@ if [ "$${#missing[@]}" -gt 0 ]; then \
 	root=(); [ "$$(id -u)" = 0 ] || root=(sudo -E); \
 	echo "Debian packages to install: $${missing[*]}"; \
 	"$${root[@]}" apt-get -q update; \
-	"$${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "$${missing[@]}"; \
+	"$${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 --no-install-recommends install "$${missing[@]}"; \
 fi
 endef
 
