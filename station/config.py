@@ -15,7 +15,7 @@ from station.errors import ConfigError, HomeError
 
 
 class Settings(BaseModel):
-    """All settings with their defaults; names are the keys of station.toml and, upper-cased, of STATION_* variables."""
+    """All settings with their defaults; names are keys of station.toml and, upper-cased, STATION_* variables."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -95,7 +95,7 @@ def home_folder(given: Path | None = None) -> Path:
 
 
 def load_home(root: Path) -> Home:
-    """Read station.toml and the STATION_* variables; raises HomeError where no station lives, ConfigError on nonsense."""
+    """Read station.toml and the STATION_* variables; raises HomeError where no station lives, else ConfigError."""
     path = root / "station.toml"
     try:
         content = path.read_text(encoding="utf-8")

@@ -41,7 +41,7 @@ def replace_file(path: Path, content: bytes, mode: int = 0o640) -> None:
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
-            with open(handle, "wb", closefd=False) as stream:
+            with os.fdopen(handle, "wb", closefd=False) as stream:
                 stream.write(content)
             os.fchmod(handle, mode)
             os.fsync(handle)
@@ -60,6 +60,6 @@ def replace_volatile(path: Path, content: bytes, mode: int = 0o640) -> None:
     """Put `content` at `path` atomically without waiting for the disk: for progress, which is not evidence."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with open(handle, "wb") as stream:
+    with os.fdopen(handle, "wb") as stream:
         stream.write(content)
     temporary.replace(path)

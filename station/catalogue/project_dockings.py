@@ -93,7 +93,7 @@ def _take_in(
     clip = session.get(Clip, fact.clip)
     path = [part.text for part in names.path] if names else None
     new = clip is None
-    told = {
+    told: dict[str, Any] = {
         "recorder": fact.recorder,
         "docking": fact.docking,
         "sha256": fact.digest["sha256"],

@@ -1,7 +1,8 @@
 """The closed vocabularies of the station; the values are what the ledger stores, so none is ever renamed.
 
-Sources: the five fields, 执法环节 and classes of sensitivity follow 国办发〔2018〕118号 as carried out by 冀政办字〔2019〕31号;
-the roles are those of legal review (办、审、定分离) and of GB/T 22239 8.1.4 (administrator and auditor apart).
+Sources: the five fields, 执法环节 and classes of sensitivity follow 国办发〔2018〕118号 as carried out by
+冀政办字〔2019〕31号; the roles are those of legal review (办、审、定分离) and of GB/T 22239 8.1.4 (administrator and
+auditor apart).
 """
 
 from enum import StrEnum
@@ -68,8 +69,8 @@ class Sensitivity(StrEnum):
 
     ORDINARY = "ordinary"
     PRIVACY = "privacy"
-    TRADE_SECRET = "trade_secret"  # noqa: S105  a class of sensitivity
-    SUSPECTED_SECRET = "suspected_secret"  # noqa: S105  a class of sensitivity
+    TRADE_SECRET = "trade_secret"  # noqa: S105 - a class of sensitivity
+    SUSPECTED_SECRET = "suspected_secret"  # noqa: S105 - a class of sensitivity
 
 
 class Source(StrEnum):

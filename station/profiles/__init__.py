@@ -1,0 +1,1 @@
+"""Firmware profiles: what is known of a family of recorders, as data that only selects behaviour existing in code."""

@@ -1,0 +1,104 @@
+"""The folder of profiles: reading it, checking it, and choosing the one profile for a source.
+
+Guarantees: the choice never depends on the order of files; two profiles that both claim a source are an error for a
+person to decide, never a guess; when none claims it, an image or folder is read by `generic-storage`.
+"""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from station.errors import ProfileError
+from station.profiles.model import Profile, media_of, read_name
+from station.sniff import Media
+
+FALLBACK = "generic-storage"
+_README_HEADINGS = ("## Source", "## Matching", "## Names", "## Time", "## Tried on")
+
+
+def load_profiles(folder: Path) -> dict[str, Profile]:
+    """Read all profiles below `folder`, by id; raises ProfileError naming the file and the key."""
+    if not folder.is_dir():
+        raise ProfileError(f"There is no folder of profiles at {folder}", hint="Set STATION_PROFILES or reinstall")
+    profiles = {}
+    for path in sorted(folder.glob("*/profile.toml")):
+        profile = _load(path)
+        profiles[profile.id] = profile
+    if FALLBACK not in profiles:
+        raise ProfileError(f"The profile {FALLBACK} is missing in {folder}", hint="Put it back from the release")
+    return profiles
+
+
+def _load(path: Path) -> Profile:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        profile = Profile.model_validate(values)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ProfileError(f"{path} can't be read: {error}", hint="Correct it or move it away") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"]) or "profile"
+        raise ProfileError(f"{path}: {where}: {first['msg']}", hint="`station profiles check` lists all") from error
+    if profile.id != path.parent.name:
+        raise ProfileError(f"{path}: id is {profile.id!r}, but its folder is named {path.parent.name!r}")
+    return profile
+
+
+def check_profiles(folder: Path) -> list[str]:
+    """Return every complaint about the profiles in `folder`, as sentences; an empty list means they are good."""
+    complaints = []
+    paths = sorted(folder.glob("*/profile.toml"))
+    for path in paths:
+        try:
+            _load(path)
+        except ProfileError as error:
+            complaints.append(str(error))
+        complaints += _check_readme(path.parent / "README.md")
+    for stray in sorted(each for each in folder.iterdir() if each.is_dir() and not (each / "profile.toml").exists()):
+        complaints.append(f"{stray} holds no profile.toml")
+    if folder / FALLBACK / "profile.toml" not in paths:
+        complaints.append(f"The profile {FALLBACK} is missing in {folder}")
+    return complaints
+
+
+def _check_readme(path: Path) -> list[str]:
+    if not path.is_file():
+        return [f"{path} is missing"]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [f"{path} lacks the heading {heading!r}" for heading in _README_HEADINGS if heading not in lines]
+
+
+def choose_profile(
+    profiles: dict[str, Profile], files: Sequence[tuple[str, Media | None]], labels: Sequence[str | None]
+) -> Profile:
+    """Choose by the source's files (name, sniffed media kind) and volume labels; raises ProfileError when two claim it.
+
+    A profile that demands a label beats one that does not, being the more specific.
+    """
+    claims = [profile for profile in profiles.values() if _claims(profile, files, labels)]
+    labelled = [profile for profile in claims if profile.match.labels]
+    best = labelled or claims
+    if len(best) > 1:
+        names = ", ".join(sorted(profile.id for profile in best))
+        raise ProfileError(
+            f"Several profiles fit this recorder: {names}",
+            kept="Nothing was read or changed",
+            hint="Name the right one with --profile",
+        )
+    return best[0] if best else profiles[FALLBACK]
+
+
+def _claims(profile: Profile, files: Sequence[tuple[str, Media | None]], labels: Sequence[str | None]) -> bool:
+    share = profile.match.names_share_percent
+    if share is None:
+        return False
+    if profile.match.labels and not any(
+        re.fullmatch(pattern, label or "") for pattern in profile.match.labels for label in labels
+    ):
+        return False
+    media = [name for name, sniffed in files if media_of(profile, name, sniffed) is not None]
+    fitting = sum(read_name(profile, name) is not None for name in media)
+    return bool(media) and fitting * 100 >= share * len(media)
