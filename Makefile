@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 RUN_PACKAGES := ca-certificates dosfstools exfat-fuse exfatprogs fdisk ffmpeg fonts-noto-cjk \
-	forensics-samples-files libusb-1.0-0 mtools python3-venv
+	forensics-samples-files libusb-1.0-0 mtools python3-venv tzdata
 TEST_PACKAGES := chromium ntfs-3g postgresql rsync
 
 WEB_SOURCES := $(shell find web/src web/icons.txt web/build.mjs 2>/dev/null)
