@@ -32,6 +32,8 @@ from sqlmodel.sql.sqltypes import AutoString
 
 from station.errors import DatabaseError
 
+__all__ = ["Database", "Session", "sqlite_url", "strict_columns"]
+
 _WAL_SAFE_SINCE = (3, 51, 3)
 _BUSY_SECONDS = 30
 _APPEND_LOCK = 0x65766964  # "evid"; any constant shared by all writers of one database
