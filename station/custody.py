@@ -5,7 +5,7 @@ Footage is made durable by the caller before its entry is appended, so the ledge
 A signature follows the commit, never precedes it: the signer signs only what the database will still hold tomorrow.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +18,7 @@ from station.config import Home
 from station.database import Database, Session, sqlite_url
 from station.errors import DatabaseError, SignerUnavailableError
 from station.ledger import log
+from station.ledger.entry import StoredEntry
 from station.ledger.keys import VERIFIER_FILE, load_verifier
 from station.ledger.log import Appended
 from station.ledger.note import Checkpoint
@@ -92,7 +93,7 @@ def rebuild(database: Database) -> int:
     catalogue.create_tables(database)
     with database.write() as session:
         catalogue.clear(session)
-        return _project_all(session, session)
+        return _project_all(log.entries(session), session)
 
 
 def keep_projection(database: Database) -> bool:
@@ -110,31 +111,40 @@ def compare(database: Database, scratch: Path) -> list[Difference]:
 
     Raises DamagedError when an entry can't be read, DatabaseError when the catalogue is of another version.
     """
-    with TemporaryDirectory(dir=scratch) as folder, database.read() as stored:
-        if catalogue.applied(stored) < 0:
-            raise DatabaseError(
-                f"The catalogue is not of version {PROJECTION_VERSION}",
-                kept="The ledger is untouched",
-                hint="Run `station rebuild`",
-            )
+    with database.read() as session:
+        size = catalogue.applied(session)
+        stored = catalogue.table_rows(session)
+    if size < 0:
+        raise DatabaseError(
+            f"The catalogue is not of version {PROJECTION_VERSION}",
+            kept="The ledger is untouched",
+            hint="Run `station rebuild`",
+        )
+    with TemporaryDirectory(dir=scratch) as folder:
         fresh = Database(sqlite_url(Path(folder) / "due.db"))
-        catalogue.create_tables(fresh)
-        with fresh.write() as due:
-            _project_all(stored, due)
-        with fresh.read() as due:
-            differences = _differences(catalogue.table_rows(stored), catalogue.table_rows(due))
-        fresh.dispose()
-    return differences
+        try:
+            catalogue.create_tables(fresh)
+            with fresh.write() as session:
+                for start in range(0, size, _REBUILD_BATCH):
+                    # Short reads: entries never change, and a long read would hold up whoever wants to append.
+                    with database.read() as source:
+                        batch = list(log.entries(source, start, min(size, start + _REBUILD_BATCH)))
+                    _project_all(batch, session)
+            with fresh.read() as session:
+                due = catalogue.table_rows(session)
+        finally:
+            fresh.dispose()
+    return _differences(stored, due)
 
 
-def _project_all(source: Session, target: Session) -> int:
+def _project_all(entries: Iterable[StoredEntry], session: Session) -> int:
     count = 0
-    for stored in log.entries(source, batch=_REBUILD_BATCH):
+    for stored in entries:
         entry = read_entry(stored.seq, stored.type, stored.values())
-        catalogue.project(target, stored.seq, stored.time, entry)
+        catalogue.project(session, stored.seq, stored.time, entry)
         count += 1
         if count % _REBUILD_BATCH == 0:
-            target.expunge_all()  # rows already flushed: memory stays bounded however long the log is
+            session.expunge_all()  # rows already flushed: memory stays bounded however long the log is
     return count
 
 

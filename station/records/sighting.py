@@ -4,9 +4,10 @@ Guarantee: the key depends only on what the recorder's directory says of the fil
 address, size, raw times), never on its content; equal keys with other bytes are therefore an alarm.
 """
 
+from hashlib import sha256
+
 import rfc8785
 
-from station.digest import sha256_hex
 from station.records.reading import RawName, RawTimes
 
 
@@ -14,7 +15,7 @@ def sighting_key(
     recorder: str, volume: int, path: tuple[RawName, ...], address: int, size_bytes: int, times: RawTimes
 ) -> str:
     """Return the key as hex. The time of last access is left out, since a mere mount elsewhere changes it."""
-    return sha256_hex(
+    return sha256(
         rfc8785.dumps(
             [
                 recorder,
@@ -27,4 +28,4 @@ def sighting_key(
                 times.zone_offset_minutes,
             ]
         )
-    )
+    ).hexdigest()

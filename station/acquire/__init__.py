@@ -1,0 +1,1 @@
+"""Taking recordings in: what to copy, the talk with the confined reader, and the checks before anything is sealed."""
