@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 
 import * as esbuild from "esbuild";
 import { transform } from "lightningcss";
+import * as radix from "@radix-ui/colors";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const at = (...parts) => join(here, ...parts);
@@ -20,6 +21,24 @@ const javascriptTarget = ["chrome109", "firefox115", "safari16.4"];
 const cssTargets = { chrome: 109 << 16, firefox: 115 << 16, safari: (16 << 16) | (4 << 8) };
 const assetLoaders = Object.fromEntries([".svg", ".png", ".webp", ".woff2"].map((suffix) => [suffix, "file"]));
 const bundledPackages = ["htmx.org", "@radix-ui/colors", "lucide-static"];
+
+// `@import "palette"`: each scale once, light and dark in one value, so that no selector has to repeat the other theme.
+const scales = ["slate", "indigo", "green", "amber", "red"];
+const palette = {
+  name: "palette",
+  setup(build) {
+    build.onResolve({ filter: /^palette$/ }, () => ({ path: "palette", namespace: "palette" }));
+    build.onLoad({ filter: /.*/, namespace: "palette" }, () => {
+      const lines = scales.flatMap((scale) =>
+        Object.keys(radix[scale]).map((step) => {
+          const variable = `--${scale}-${step.slice(scale.length)}`;
+          return `${variable}: light-dark(${radix[scale][step]}, ${radix[`${scale}Dark`][step]});`;
+        }),
+      );
+      return { contents: `:root {\n${lines.join("\n")}\n}`, loader: "css" };
+    });
+  },
+};
 
 async function bundle() {
   const names = (await readdir(at("src"))).filter((name) => /^[^_.].*\.(js|css)$/.test(name)).sort();
@@ -33,6 +52,7 @@ async function bundle() {
     minify: true,
     charset: "utf8",
     target: javascriptTarget,
+    plugins: [palette],
     loader: assetLoaders,
     assetNames: "[name]-[hash]",
     logLevel: "warning",
