@@ -1,0 +1,127 @@
+"""The tables of local state: what must survive a restart but is no evidence, and never leaves this machine.
+
+Guarantee: secrets are stored only as digests or password hashes. Times are text as `station.clock` writes them.
+"""
+
+from typing import Any, ClassVar
+
+from sqlalchemy import CheckConstraint, MetaData
+from sqlmodel import Field, SQLModel
+
+from station.database import Database, strict_columns
+
+metadata = MetaData()
+
+
+class Table(SQLModel):
+    """Base of the tables of local state, in a metadata of their own."""
+
+    metadata: ClassVar[MetaData] = metadata
+
+
+class Account(Table, table=True):
+    """A person's way in; `password_hash` (argon2id) None: no password chosen yet, so no log-in by password."""
+
+    __tablename__: ClassVar[Any] = "state_account"
+    person: str = Field(primary_key=True)
+    password_hash: str | None = None
+    changed_at: str
+
+
+class Login(Table, table=True):
+    """One open session: `session` is its public id, as in the ledger; only a digest of its secret is kept."""
+
+    __tablename__: ClassVar[Any] = "state_session"
+    session: str = Field(primary_key=True)
+    token_hash: str = Field(unique=True)
+    person: str = Field(index=True)
+    created_at: str
+    last_seen_at: str
+    strength: str
+    address: str
+
+
+class Link(Table, table=True):
+    """A single-use log-in link."""
+
+    __tablename__: ClassVar[Any] = "state_link"
+    token_hash: str = Field(primary_key=True)
+    person: str = Field(index=True)
+    created_at: str
+    expires_at: str
+    used_at: str | None = None
+
+
+class ConsoleCode(Table, table=True):
+    """A one-time code printed at the machine itself: `purpose` first (the first admin) or second (the other admin)."""
+
+    __tablename__: ClassVar[Any] = "state_console_code"
+    __table_args__ = (CheckConstraint("purpose IN ('first', 'second')"),)
+    code_hash: str = Field(primary_key=True)
+    purpose: str
+    created_at: str
+    expires_at: str
+    used_at: str | None = None
+
+
+class Shown(Table, table=True):
+    """A clip whose poster was on a page sent to a session, and when that was last entered in the ledger."""
+
+    __tablename__: ClassVar[Any] = "state_shown"
+    session: str = Field(primary_key=True)
+    clip: str = Field(primary_key=True)
+    at: str
+
+
+class Ticket(Table, table=True):
+    """A clip opened in a session: what lets its footage be sent, from the moment its look is in the ledger."""
+
+    __tablename__: ClassVar[Any] = "state_ticket"
+    session: str = Field(primary_key=True)
+    clip: str = Field(primary_key=True)
+    at: str
+    purpose: str | None = None
+
+
+class Denial(Table, table=True):
+    """Refusals of one person in one minute that are not in the ledger yet: `waiting` of them, the first one is."""
+
+    __tablename__: ClassVar[Any] = "state_denial"
+    person: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    route: str = Field(primary_key=True)
+    minute: str = Field(primary_key=True)
+    session: str
+    strength: str
+    reason: str
+    waiting: int = 0
+
+
+class Work(Table, table=True):
+    """Progress of one derived copy: `kind` poster, proxy …; what there is to do follows from the catalogue."""
+
+    __tablename__: ClassVar[Any] = "state_work"
+    __table_args__ = (CheckConstraint("state IN ('waiting', 'running', 'ready', 'failed')"),)
+    digest: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    state: str = Field(index=True)
+    per_mille: int = 0
+    error: str | None = None
+    attempts: int = 0
+    changed_at: str = ""
+
+
+class FolderIdentity(Table, table=True):
+    """The random id of a folder taken in as a recorder that carries no identity of its own."""
+
+    __tablename__: ClassVar[Any] = "state_folder_identity"
+    real_path: str = Field(primary_key=True)
+    identity: str
+
+
+strict_columns(metadata)
+
+
+def create_tables(database: Database) -> None:
+    """Create the missing tables; those that exist stay as they are."""
+    metadata.create_all(database.engine)
