@@ -2,6 +2,9 @@
 
 Times are text as `station.clock` writes them, so that text order is time order. Column comments name what a reader
 could mistake. Bump `PROJECTION_VERSION` with any change here or in `project`: the catalogue is then rebuilt.
+
+`project` fills `History` with `history.history_rows(seq, time, entry)` for every entry, `Target.folded` with
+`folding.fold_number(number)`, and moves the bindings of a resolved matter to the case it went into.
 """
 
 from typing import Any, ClassVar
@@ -238,6 +241,25 @@ class Look(Table, table=True):
     kind: str
     purpose: str | None
     count: int = 1
+
+
+class History(Table, table=True):
+    """One line an entry adds to the history of a clip (`clip:<id>`) or a target (`case:<id>`, `matter:<id>`, …).
+
+    `params` is a JSON object of text: ids and values only, names are looked up when it is read. `target` or `clip` is
+    the other thing the line tells of: who may not know of it does not get the line. `person` did it; None: the
+    station, or somebody at its console.
+    """
+
+    __tablename__: ClassVar[Any] = "catalogue_history"
+    subject: str = Field(primary_key=True)
+    seq: int = Field(primary_key=True)
+    at: str
+    code: str
+    params: str = "{}"
+    person: str | None = None
+    target: str | None = None
+    clip: str | None = None
 
 
 class Alarm(Table, table=True):

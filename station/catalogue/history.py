@@ -1,0 +1,237 @@
+"""保管流转记录: which lines an entry adds to the history of clips and targets. Pure; reading is in `history_lines`.
+
+Guarantee: a line holds codes, ids and values, never sentences, and follows from its entry alone. Entries about looks
+add none: they are rows of `Look`, shown only to those who supervise. `HISTORY_CODES` lists every code with the
+params it may have; all are text, absent when unknown or erased.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import singledispatch
+from typing import Final
+
+from station.catalogue.tables import History
+from station.records import case_entries, docking_entries, log_entries
+from station.records.entries import Actor, Entry
+from station.records.terms import TargetKind
+
+# `actor_via`, `os_user` may stand beside any line that no person did through a page: console or station.
+HISTORY_CODES: Final[dict[str, tuple[str, ...]]] = {
+    "clip.ingested": ("docking", "recorder", "size_bytes", "readback"),
+    "clip.incomplete": ("docking", "recorder", "size_bytes", "missing_bytes", "ranges", "readback"),
+    "clip.conflicted": ("docking", "kept"),
+    "clip.probed": ("tool", "tool_version", "playable"),
+    "clip.probe_failed": ("tool", "tool_version", "playable"),
+    "clip.bound": ("binding", "kind", "target", "clip", "stage", "source"),
+    "clip.bound_none": ("binding", "kind", "none_reason", "stage", "source"),
+    "clip.unbound": ("binding", "kind", "target", "clip", "reason"),
+    "clip.amended_time": ("source", "recorded_at", "reason"),
+    "clip.amended_place": ("source", "place", "latitude", "longitude", "datum", "reason"),
+    "clip.amended_collector": ("source", "collector", "collector_name", "companions", "reason"),
+    "clip.classified": ("sensitivity", "reason"),
+    "clip.submitted": ("submission", "kind", "target", "log_size"),
+    "check.completed": ("check", "scope", "outcome", "log_size", "readback"),
+    "alarm.raised": ("alarm", "kind"),
+    "target.opened": ("kind", "number_source"),
+    "target.numbered": ("kind", "target", "into"),
+    "target.merged": ("kind", "target", "into"),
+    "target.dropped": ("kind", "target"),
+    "target.submitted": ("submission", "clips", "log_size"),
+}
+# Rows of `Look`; params: purpose, count, access.
+LOOK_CODES: Final = ("look.play", "look.original", "look.copy", "look.listed", "look.denied")
+
+_Value = str | int | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of one subject's history; `target` and `clip` as in `History`."""
+
+    subject: str
+    code: str
+    params: dict[str, _Value] = field(default_factory=dict)
+    target: str | None = None
+    clip: str | None = None
+
+
+def history_rows(seq: int, time: str, entry: Entry) -> list[History]:
+    """Return the lines entry `seq`, appended at `time`, adds: at most one a subject."""
+    actor = getattr(entry, "actor", None)
+    actor = actor if isinstance(actor, Actor) else None
+    return [
+        History(
+            subject=line.subject,
+            seq=seq,
+            at=time,
+            code=line.code,
+            params=_params_text(line.params | _console(actor)),
+            person=actor.person if actor else None,
+            target=line.target,
+            clip=line.clip,
+        )
+        for line in _lines(entry)
+    ]
+
+
+def _console(actor: Actor | None) -> dict[str, _Value]:
+    if actor is None or actor.person is not None:
+        return {}
+    return {"actor_via": actor.via, "os_user": actor.os_user}
+
+
+def _params_text(params: dict[str, _Value]) -> str:
+    known = {name: _text(value) for name, value in params.items() if value is not None and value != ""}
+    return json.dumps(known, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _text(value: _Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@singledispatch
+def _lines(_entry: Entry) -> Iterable[_Line]:
+    return ()
+
+
+@_lines.register
+def _(entry: docking_entries.ClipIngested) -> Iterable[_Line]:
+    return (_Line(f"clip:{entry.fact.clip}", "clip.ingested", _taken_in(entry.fact)),)
+
+
+@_lines.register
+def _(entry: docking_entries.ClipIncomplete) -> Iterable[_Line]:
+    gaps = entry.gaps
+    missing = sum(each.length_bytes for each in gaps.ranges) if gaps else None
+    ranges = len(gaps.ranges) + gaps.more if gaps else None
+    params = _taken_in(entry.fact) | {"missing_bytes": missing, "ranges": ranges}
+    return (_Line(f"clip:{entry.fact.clip}", "clip.incomplete", params),)
+
+
+def _taken_in(fact: docking_entries.ClipFact) -> dict[str, _Value]:
+    return {
+        "docking": fact.docking,
+        "recorder": fact.recorder,
+        "size_bytes": fact.size_bytes,
+        "readback": fact.readback,
+    }
+
+
+@_lines.register
+def _(entry: docking_entries.ClipConflicted) -> Iterable[_Line]:
+    fact = entry.fact
+    return (_Line(f"clip:{fact.clip}", "clip.conflicted", {"docking": fact.docking, "kept": fact.kept}),)
+
+
+@_lines.register
+def _(entry: docking_entries.ClipProbed) -> Iterable[_Line]:
+    fact = entry.fact
+    params: dict[str, _Value] = {"tool": fact.tool, "tool_version": fact.tool_version, "playable": fact.playable}
+    return (_Line(f"clip:{fact.clip}", "clip.probed" if fact.ok else "clip.probe_failed", params),)
+
+
+@_lines.register
+def _(entry: case_entries.ClipBound) -> Iterable[_Line]:
+    fact = entry.fact
+    params: dict[str, _Value] = {
+        "binding": fact.binding,
+        "kind": fact.kind,
+        "stage": fact.stage,
+        "source": fact.source,
+    }
+    if fact.target is None:
+        return (_Line(f"clip:{fact.clip}", "clip.bound_none", params | {"none_reason": fact.none_reason}),)
+    return _both_sides("clip.bound", params, fact.clip, fact.kind, fact.target)
+
+
+@_lines.register
+def _(entry: case_entries.ClipUnbound) -> Iterable[_Line]:
+    fact = entry.fact
+    reason = entry.text.reason if entry.text else None
+    params: dict[str, _Value] = {"binding": fact.binding, "kind": fact.kind, "reason": reason}
+    if fact.target is None:
+        return (_Line(f"clip:{fact.clip}", "clip.unbound", params),)
+    return _both_sides("clip.unbound", params, fact.clip, fact.kind, fact.target)
+
+
+def _both_sides(code: str, params: dict[str, _Value], clip: str, kind: TargetKind, target: str) -> tuple[_Line, _Line]:
+    return (
+        _Line(f"clip:{clip}", code, params | {"target": target}, target=target),
+        _Line(f"{kind}:{target}", code, params | {"clip": clip}, clip=clip),
+    )
+
+
+@_lines.register
+def _(entry: case_entries.ClipAmended) -> Iterable[_Line]:
+    fact, place, people = entry.fact, entry.place, entry.people
+    params: dict[str, _Value] = {"source": fact.source, "reason": entry.text.reason if entry.text else None}
+    if fact.field == "time":
+        params["recorded_at"] = fact.recorded_at
+    if fact.field == "place" and place is not None:
+        params |= {"place": place.text, "latitude": place.latitude, "longitude": place.longitude, "datum": place.datum}
+    if fact.field == "collector" and people is not None:
+        params |= {
+            "collector": people.collector,
+            "collector_name": people.collector_name,
+            "companions": ",".join(people.companions),
+        }
+    return (_Line(f"clip:{fact.clip}", f"clip.amended_{fact.field}", params),)
+
+
+@_lines.register
+def _(entry: case_entries.ClipClassified) -> Iterable[_Line]:
+    params: dict[str, _Value] = {"sensitivity": entry.fact.sensitivity}
+    params["reason"] = entry.text.reason if entry.text else None
+    return (_Line(f"clip:{entry.fact.clip}", "clip.classified", params),)
+
+
+@_lines.register
+def _(entry: log_entries.CheckCompleted) -> Iterable[_Line]:
+    # A check of everything names only what it found damaged: a line in every clip's history would drown it.
+    fact = entry.fact
+    for clip in dict.fromkeys((*fact.clips, *fact.damaged)):
+        outcome = "damaged" if clip in fact.damaged else fact.outcome
+        params: dict[str, _Value] = {
+            "check": fact.check,
+            "scope": fact.scope,
+            "outcome": "sound" if outcome == "damaged" and clip not in fact.damaged else outcome,
+            "log_size": fact.log_size,
+            "readback": fact.readback,
+        }
+        yield _Line(f"clip:{clip}", "check.completed", params)
+
+
+@_lines.register
+def _(entry: log_entries.AlarmRaised) -> Iterable[_Line]:
+    fact = entry.fact
+    if fact.about is None or not fact.about.startswith("clip:"):
+        return ()
+    return (_Line(fact.about, "alarm.raised", {"alarm": fact.alarm, "kind": fact.kind}),)
+
+
+@_lines.register
+def _(entry: case_entries.TargetOpened) -> Iterable[_Line]:
+    fact = entry.fact
+    params: dict[str, _Value] = {"kind": fact.kind, "number_source": fact.number_source}
+    return (_Line(f"{fact.kind}:{fact.target}", "target.opened", params),)
+
+
+@_lines.register
+def _(entry: case_entries.TargetResolved) -> Iterable[_Line]:
+    fact, code = entry.fact, f"target.{entry.fact.outcome}"
+    params: dict[str, _Value] = {"kind": fact.kind, "target": fact.target, "into": fact.into}
+    yield _Line(f"{fact.kind}:{fact.target}", code, params, target=fact.into)
+    if fact.into is not None:
+        yield _Line(f"case:{fact.into}", code, params, target=fact.target)
+
+
+@_lines.register
+def _(entry: case_entries.TargetSubmitted) -> Iterable[_Line]:
+    fact = entry.fact
+    params: dict[str, _Value] = {"submission": fact.submission, "log_size": fact.log_size}
+    yield _Line(f"case:{fact.target}", "target.submitted", params | {"clips": len(fact.clips)})
+    for clip in dict.fromkeys(fact.clips):
+        yield _Line(
+            f"clip:{clip}", "clip.submitted", params | {"kind": "case", "target": fact.target}, target=fact.target
+        )
