@@ -50,9 +50,14 @@ def new_origin(prefix: str = STATION_PREFIX) -> str:
 
 def create_key(folder: Path, origin: str) -> SigningKey:
     """Make the key of the log `origin` in `folder`; raises ConflictError if there is one already."""
-    key = SigningKey(origin, secrets.token_bytes(32))
+    key = make_key(origin)
     save_key(folder, key)
     return key
+
+
+def make_key(origin: str) -> SigningKey:
+    """Return a new key for the log `origin` that is not stored yet."""
+    return SigningKey(origin, secrets.token_bytes(32))
 
 
 def save_key(folder: Path, key: SigningKey) -> None:

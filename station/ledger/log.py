@@ -106,6 +106,12 @@ def append(session: Session, drafts: Sequence[Draft], *, origin: str, time: str 
     return appended
 
 
+def size(session: Session) -> int:
+    """Return the number of entries."""
+    last = session.connection().scalar(select(func.max(tables.record.c.seq)))
+    return 0 if last is None else int(last) + 1
+
+
 def head(session: Session) -> Head:
     """Return the head of the log in the database; raises DamagedError if tree nodes are missing."""
     found = (
@@ -132,8 +138,7 @@ def entries(
     session: Session, start: int = 0, end: int | None = None, *, batch: int = BATCH_ENTRIES
 ) -> Iterator[StoredEntry]:
     """Yield entries `start` to before `end` (to the head if None) in order, reading `batch` of them at a time."""
-    last = session.connection().scalar(select(func.max(tables.record.c.seq)))
-    stop = min(end, last + 1) if end is not None and last is not None else 0 if last is None else last + 1
+    stop = size(session) if end is None else min(end, size(session))
     for first in range(start, stop, batch):
         upto = min(first + batch, stop)
         found = list(_read(session, between(tables.record, first, upto)))

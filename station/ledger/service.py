@@ -1,0 +1,307 @@
+"""The signer: the one process that opens the log's key (FORMAT.md, section Checkpoint). Its client is `sign.py`.
+
+Guarantees: one signer a home (flock); it answers only its own user and root; it recomputes every leaf and the root
+from the records themselves, and makes its memory durable before a signature leaves it (memory.py). Requests can't
+disturb each other: each extends a copy, and a copy that another request has overtaken is refused. A client that
+is silent, breaks off or sends nonsense ends its own conversation only.
+
+Run as `python -m station.ledger.service --home DIR [--idle SECONDS] [--detach]`.
+"""
+
+import argparse
+import fcntl
+import logging
+import os
+import resource
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from station import clock, durable
+from station.config import Home, load_home
+from station.errors import ConflictError, LedgerError, SignerRefusedError, StationError, StorageError
+from station.ledger import keys
+from station.ledger.frames import FrameError, read_frame, read_message, send_message
+from station.ledger.keys import SigningKey
+from station.ledger.memory import Extension, Memory, first_memory, load_memory, save_memory
+from station.ledger.note import VerifierKey
+
+SOCKET_FILE = "sign.sock"
+LOCK_FILE = "sign.lock"
+LOG_FILE = "sign.log"
+RACED = "raced"
+REFUSED = "refused"
+FAILED = "failed"
+
+_SILENCE_SECONDS = 60.0
+_POLL_SECONDS = 0.5
+_CONVERSATIONS = 16
+_SOCKET_PATH_BYTES = 100
+_log = logging.getLogger("station.sign")
+
+
+def create_home_key(home: Home, origin: str) -> VerifierKey:
+    """Make the key and the signer's first memory for a new log; raises ConflictError if the home has a key.
+
+    The public key also goes to `log.vkey` in the home's root, for everybody. The key comes last: a home with a key
+    has a memory, and a key without one never signs.
+    """
+    if (home.keys / keys.KEY_FILE).exists():
+        raise ConflictError(f"There is a key in {home.keys} already", kept="It was not touched")
+    key = keys.make_key(origin)
+    durable.make_folder(home.keys, 0o700)
+    durable.replace_file(home.root / keys.VERIFIER_FILE, f"{key.verifier}\n".encode(), 0o444)
+    save_memory(home.keys, first_memory(key))
+    keys.save_key(home.keys, key)
+    return key.verifier
+
+
+def home_verifier(home: Home) -> VerifierKey:
+    """Return the public key of the home's log; its `name` is the log's origin. Raises LedgerError."""
+    return keys.load_verifier(home.root / keys.VERIFIER_FILE)
+
+
+class Service:
+    """The key and the memory behind a lock; requests of all conversations come together here."""
+
+    def __init__(self, folder: Path, key: SigningKey, memory: Memory) -> None:
+        """Serve the log of `key`, keeping its memory in `folder`."""
+        self._folder = folder
+        self._key = key
+        self._memory = memory
+        self._lock = threading.Lock()
+        self._broken: str | None = None
+
+    @property
+    def broken(self) -> bool:
+        """Whether saving has failed: then what is on the disk is unknown, and only a new start may find out."""
+        return self._broken is not None
+
+    def head(self) -> Memory:
+        """Return the last signed tree; raises LedgerError when broken."""
+        with self._lock:
+            self._check_whole()
+            return self._memory
+
+    def begin(self) -> Extension:
+        """Begin to extend the last signed tree."""
+        return Extension(self.head(), self._key.verifier.name)
+
+    def commit(self, extension: Extension) -> Memory | None:
+        """Sign, save, and return the new memory; None if another request was faster. Raises StorageError."""
+        with self._lock:
+            self._check_whole()
+            if extension.first != self._memory.size:
+                return None
+            memory = extension.finish(self._key)
+            try:
+                save_memory(self._folder, memory)
+            except StorageError as error:
+                self._broken = str(error)
+                raise
+            self._memory = memory
+            return memory
+
+    def _check_whole(self) -> None:
+        if self._broken is not None:
+            raise LedgerError(f"The signer could not save its memory: {self._broken}")
+
+
+def converse(service: Service, peer: socket.socket) -> None:
+    """Answer one client until it ends; raises FrameError or OSError when it misbehaves or is gone."""
+    peer.settimeout(_SILENCE_SECONDS)
+    with peer.makefile("rb") as stream:
+        while (message := read_message(stream)) is not None:
+            try:
+                memory = _answer(service, message, stream)
+            except SignerRefusedError as error:
+                send_message(peer, error=REFUSED, message=error.message, hint=error.hint)
+                continue
+            except FrameError:
+                raise
+            except StationError as error:
+                send_message(peer, error=FAILED, message=error.message)
+                return
+            if memory is None:
+                send_message(peer, error=RACED, message="Another request was faster")
+            else:
+                send_message(peer, size=memory.size, note=memory.note)
+
+
+def _answer(service: Service, message: dict[str, object], stream: BinaryIO) -> Memory | None:
+    match message:
+        case {"request": "head"}:
+            return service.head()
+        case {"request": "extend", "first": int(first), "count": int(count)} if count > 0:
+            return _extend(service, first, count, stream)
+        case _:
+            raise FrameError("The signer knows no such request")
+
+
+def _extend(service: Service, first: int, count: int, stream: BinaryIO) -> Memory | None:
+    # Every announced frame is read even after a refusal: answering into a full socket would lose the answer.
+    extension = service.begin()
+    fault: SignerRefusedError | None = None
+    raced = extension.first != first
+    for _ in range(count):
+        raw = read_frame(stream)
+        if raw is None:
+            raise FrameError("The client ended before all records were sent")
+        if fault is None and not raced:
+            try:
+                extension.add(raw)
+            except SignerRefusedError as error:
+                fault = error
+    if fault is not None:
+        _log.error("refused: %s", fault)
+        raise fault
+    return None if raced else service.commit(extension)
+
+
+def serve(home: Home, idle_seconds: float | None, ready: Callable[[], None]) -> bool:
+    """Serve the home's signer until `idle_seconds` pass without a client (None: for ever).
+
+    Calls `ready` once when clients can connect; returns False at once if another signer serves this home. Raises
+    SignerRefusedError if the memory is missing or damaged, LedgerError if there is no usable key.
+    """
+    durable.make_folder(home.run)
+    with (home.run / LOCK_FILE).open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        key = keys.load_key(home.keys)
+        service = Service(home.keys, key, load_memory(home.keys, key.verifier))
+        with listening(home.run) as listener:
+            ready()
+            _log.info("signing for %s", key.verifier.name)
+            try:
+                _accept(service, listener, idle_seconds)
+            finally:
+                (home.run / SOCKET_FILE).unlink(missing_ok=True)
+    return True
+
+
+def listening(folder: Path) -> socket.socket:
+    """Return the listening socket in `folder`, for the owner only."""
+    path = folder / SOCKET_FILE
+    path.unlink(missing_ok=True)  # the lock is ours, so its owner is dead
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        reach(path, listener.bind)
+    finally:
+        os.umask(mask)
+    listener.listen(64)
+    return listener
+
+
+def reach(path: Path, act: Callable[[str], None]) -> None:
+    """Bind or connect to a socket's path, also where it is longer than the 108 bytes of sun_path."""
+    if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES:
+        act(str(path))
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        act(f"/proc/self/fd/{folder}/{path.name}")
+    finally:
+        os.close(folder)
+
+
+def _accept(service: Service, listener: socket.socket, idle_seconds: float | None) -> None:
+    listener.settimeout(_POLL_SECONDS if idle_seconds is None else min(_POLL_SECONDS, idle_seconds))
+    conversations: list[threading.Thread] = []
+    last_client = clock.monotonic()
+    while not service.broken:
+        conversations = [thread for thread in conversations if thread.is_alive()]
+        if conversations:
+            last_client = clock.monotonic()
+        elif idle_seconds is not None and clock.monotonic() - last_client > idle_seconds:
+            return
+        if len(conversations) >= _CONVERSATIONS:
+            conversations[0].join(_POLL_SECONDS)
+            continue
+        try:
+            peer, _ = listener.accept()
+        except TimeoutError:
+            continue
+        thread = threading.Thread(target=_attend, args=(service, peer), daemon=True)
+        thread.start()
+        conversations.append(thread)
+
+
+def _attend(service: Service, peer: socket.socket) -> None:
+    with peer:
+        try:
+            if _is_trusted(peer):
+                converse(service, peer)
+        except (FrameError, OSError) as error:
+            _log.warning("a conversation broke off: %s", error)
+
+
+def _is_trusted(peer: socket.socket) -> bool:
+    credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, user, _ = struct.unpack("3i", credentials)
+    if user not in (0, os.geteuid()):
+        _log.error("turned away user %d", user)
+        return False
+    return True
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the signer; returns 0 when it ended idle or another one serves the home, 2 when it could not start."""
+    parser = argparse.ArgumentParser(prog="station.ledger.service", description="Sign the ledger of one home.")
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--idle", type=float, default=None, help="end after so many seconds without a client")
+    parser.add_argument("--detach", action="store_true", help="return when the signer in the background is ready")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s sign[%(process)d] %(levelname)s %(message)s")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the key must not lie about in a core dump
+    if options.detach:
+        return _detach(options.home, options.idle)
+    outcome: list[str] = []
+    return _run(options.home, options.idle, outcome.append)
+
+
+def _run(root: Path, idle_seconds: float | None, report: Callable[[str], None]) -> int:
+    try:
+        if not serve(load_home(root), idle_seconds, lambda: report("")):
+            _log.info("another signer serves this home")
+            report("")
+    except StationError as error:
+        _log.error("%s; %s", error, error.hint)
+        report(f"{error}. {error.hint}")
+        return 2
+    return 0
+
+
+def _detach(root: Path, idle_seconds: float | None) -> int:
+    # The parent ends as soon as the child can be reached, so whoever waits for it needs no polling and no reaping.
+    reading, writing = os.pipe()
+    if os.fork():
+        os.close(writing)
+        with os.fdopen(reading, "rb") as stream:
+            fault = stream.read()
+        sys.stdout.write(fault.decode(errors="replace")[1:])
+        return 0 if fault == b"." else 2
+    os.close(reading)
+    os.setsid()
+    with Path(os.devnull).open("r+b") as nothing:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(nothing.fileno(), 1)
+
+    def report(fault: str) -> None:
+        os.write(writing, f".{fault}".encode())
+        os.close(writing)
+
+    code = _run(root, idle_seconds, report)
+    logging.shutdown()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

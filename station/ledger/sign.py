@@ -1,0 +1,248 @@
+"""Having the ledger signed: brings the signer up to the database's head, and starts one where none answers.
+
+Guarantees: nothing is taken from the signer unverified: its notes are checked against the log's public key and
+against the stored tree; a database that is shorter than, or other than, what was signed raises SignerRefusedError.
+Calls can be repeated: an answer that was lost is found again, and nothing new gives the same checkpoint again.
+"""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy import select
+
+from station import clock, durable
+from station.config import Home
+from station.database import Database
+from station.errors import (
+    DamagedError,
+    DatabaseError,
+    LedgerError,
+    SignerRefusedError,
+    SignerUnavailableError,
+)
+from station.ledger import log, tables
+from station.ledger.frames import FrameError, read_message, send_frames, send_message
+from station.ledger.note import Checkpoint, VerifierKey, verify_checkpoint
+from station.ledger.service import (
+    LOG_FILE,
+    RACED,
+    REFUSED,
+    SOCKET_FILE,
+    create_home_key,
+    home_verifier,
+    main,
+    reach,
+    serve,
+)
+
+__all__ = ["Signer", "create_home_key", "home_verifier", "main", "serve", "start_signer"]
+
+_TRIES = 5
+_START_SECONDS = 60.0
+_CONNECT_SECONDS = 20.0
+_ANSWER_SECONDS = 60.0
+_IDLE_SECONDS = 10
+_BATCH = 2000
+
+
+class Signer:
+    """A door to the home's signer; cheap to make, holds no connection between calls, safe to share."""
+
+    def __init__(self, home: Home) -> None:
+        """Remember the home and read the log's public key; raises LedgerError if there is none."""
+        self.home = home
+        self.key: VerifierKey = home_verifier(home)
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        return self.key.name
+
+    def head(self) -> Checkpoint:
+        """Return the last checkpoint that the signer remembers; raises SignerUnavailableError, SignerRefusedError."""
+        for _ in range(_TRIES):
+            try:
+                with self._connected() as channel:
+                    return channel.head(self.key)
+            except (OSError, FrameError) as error:
+                last: Exception = error
+        raise self._unavailable(last)
+
+    def check_head(self, database: Database) -> Checkpoint:
+        """Check that the database holds all that was ever signed; return the signer's checkpoint.
+
+        Raises SignerRefusedError if the log is shorter, or has another root at that size; DamagedError if tree nodes
+        are missing.
+        """
+        signed = self.head()
+        _check_holds(database, signed)
+        return signed
+
+    def checkpoint(self, database: Database) -> Checkpoint:
+        """Have everything in the database signed for, store the checkpoint, return it.
+
+        Raises SignerRefusedError when the signer finds the ledger inconsistent with what it has signed,
+        SignerUnavailableError, DamagedError, DatabaseError.
+        """
+        checkpoint = self._extended(database)
+        with database.read() as session:
+            stored = log.checkpoint_at(session, checkpoint.size)
+        if stored != checkpoint:
+            with database.write() as session:
+                log.store_checkpoint(session, checkpoint.note)
+        return checkpoint
+
+    def _extended(self, database: Database) -> Checkpoint:
+        last: Exception = TimeoutError("the signer was busy")
+        for _ in range(_TRIES):
+            try:
+                with self._connected() as channel:
+                    signed = channel.head(self.key)
+                    size = _check_holds(database, signed)
+                    if size == signed.size:
+                        return signed
+                    extended = channel.extend(self.key, signed.size, size, _records(database, signed.size, size))
+            except (OSError, FrameError) as error:
+                last = error
+                continue
+            if extended is not None:
+                _check_holds(database, extended)
+                return extended
+        raise self._unavailable(last)
+
+    @contextmanager
+    def _connected(self) -> Iterator["_Channel"]:
+        path = self.home.run / SOCKET_FILE
+        deadline = clock.monotonic() + _CONNECT_SECONDS
+        while True:
+            peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            peer.settimeout(_ANSWER_SECONDS)
+            try:
+                reach(path, peer.connect)
+                break
+            except OSError as error:
+                peer.close()
+                if clock.monotonic() > deadline:
+                    raise self._unavailable(error) from error
+                start_signer(self.home)
+        with peer, peer.makefile("rb") as stream:
+            yield _Channel(peer, stream)
+
+    def _unavailable(self, error: Exception) -> SignerUnavailableError:
+        return SignerUnavailableError(
+            f"No signer answers for {self.home.root}: {error}",
+            kept="What was appended is kept and will be signed for later",
+            hint=f"Look into {self.home.run / LOG_FILE}",
+        )
+
+
+class _Channel:
+    def __init__(self, peer: socket.socket, stream: BinaryIO) -> None:
+        self._peer = peer
+        self._stream = stream
+
+    def head(self, key: VerifierKey) -> Checkpoint:
+        send_message(self._peer, request="head")
+        checkpoint = self._answer(key)
+        if checkpoint is None:
+            raise FrameError("The signer answered a question with a race")
+        return checkpoint
+
+    def extend(self, key: VerifierKey, first: int, end: int, records: Iterator[bytes]) -> Checkpoint | None:
+        send_message(self._peer, request="extend", first=first, count=end - first)
+        send_frames(self._peer, records)
+        checkpoint = self._answer(key)
+        if checkpoint is not None and checkpoint.size != end:
+            raise DamagedError(f"The signer signed for {checkpoint.size} entries when asked for {end}")
+        return checkpoint
+
+    def _answer(self, key: VerifierKey) -> Checkpoint | None:
+        match read_message(self._stream):
+            case {"size": int(size), "note": str(note)}:
+                checkpoint = verify_checkpoint(note, key)
+                if checkpoint.size != size:
+                    raise DamagedError("The signer's note is not of the size it says")
+                return checkpoint
+            case {"error": code} if code == RACED:
+                return None
+            case {"error": code, "message": str(message), "hint": str(hint)} if code == REFUSED:
+                raise SignerRefusedError(message, hint=hint)
+            case {"error": str(), "message": str(message)}:
+                raise LedgerError(message, kept="Nothing was signed")
+            case _:
+                raise FrameError("The signer ended without an answer")
+
+
+def start_signer(home: Home) -> None:
+    """Start a signer in the background and return when it can be reached; raises SignerUnavailableError.
+
+    If another one is starting or serving already, this does nothing but wait a moment.
+    """
+    durable.make_folder(home.run)
+    command = [sys.executable, "-m", "station.ledger.service", "--home", str(home.root), "--idle", str(_IDLE_SECONDS)]
+    try:
+        with (home.run / LOG_FILE).open("ab") as messages:
+            done = subprocess.run(
+                [*command, "--detach"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=messages,
+                cwd=Path(__file__).resolve().parents[2],
+                start_new_session=True,
+                timeout=_START_SECONDS,
+                check=False,
+                text=True,
+            )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SignerUnavailableError(f"The signer could not be started: {error}") from error
+    if done.returncode:
+        raise SignerUnavailableError(
+            f"The signer could not be started: {done.stdout.strip()}",
+            kept="What was appended is kept and will be signed for later",
+            hint=f"Look into {home.run / LOG_FILE}",
+        )
+    time.sleep(0.02)  # another starter may hold the lock without listening yet
+
+
+def _check_holds(database: Database, signed: Checkpoint) -> int:
+    """Return the database's size; raises SignerRefusedError unless it holds the tree that was signed."""
+    with database.read() as session:
+        size = log.size(session)
+        if size < signed.size:
+            raise SignerRefusedError(
+                f"The database holds {size} entries, but {signed.size} were signed",
+                kept="Nothing was signed",
+                hint="The database was rolled back or entries were removed; put the newer one back",
+            )
+        if log.root_at(session, signed.size) != signed.root:
+            raise SignerRefusedError(
+                f"The first {signed.size} entries of the database are not those that were signed",
+                kept="Nothing was signed",
+                hint="The database was changed behind the station; `station ledger audit` names what is wrong",
+            )
+    return size
+
+
+def _records(database: Database, start: int, end: int) -> Iterator[bytes]:
+    # Short reads, so that a long catching-up keeps nobody from writing.
+    for first in range(start, end, _BATCH):
+        query = (
+            select(tables.record.c.record)
+            .where(log.between(tables.record, first, min(first + _BATCH, end)))
+            .order_by(tables.record.c.seq)
+        )
+        with database.read() as session:
+            records = session.connection().scalars(query).all()
+        if len(records) != min(_BATCH, end - first):
+            raise DatabaseError(f"Entries between {first} and {end} vanished while they were read")
+        yield from records
+
+
+if __name__ == "__main__":
+    sys.exit(main())
