@@ -1,0 +1,193 @@
+"""What actions look at inside their own transaction before they append: small plain answers, never rows.
+
+Guarantee: read in a write transaction, an answer stays true until its commit, since nobody else can write meanwhile.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlmodel import Session, col, select
+
+from station.catalogue.clip_rows import chunks
+from station.catalogue.tables import Binding, Clip, Handler, Holding, Person, Proves, Recorder, Target
+from station.catalogue.views import Viewer
+from station.catalogue.visibility import visible_target
+from station.records.terms import Role, TargetKind
+
+
+@dataclass(frozen=True, slots=True)
+class ClipState:
+    """What decides what may be done to a clip; `submitted`: bound to a case that was submitted for review."""
+
+    clip: str
+    stage: str
+    sensitivity: str
+    submitted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """A target as it is; `visible` to the viewer who asks."""
+
+    target: str
+    kind: str
+    number: str
+    unit: str
+    status: str
+    handlers: frozenset[str]
+    visible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BindingState:
+    """A binding in force; `proves` are the texts only."""
+
+    binding: str
+    clip: str
+    kind: str
+    target: str | None
+    none_reason: str | None
+    stage: str | None
+    proves: tuple[str, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonState:
+    """A person's rights as they are."""
+
+    person: str
+    login: str
+    roles: frozenset[Role]
+    disabled: bool
+
+
+def clip_states(session: Session, clips: Sequence[str]) -> dict[str, ClipState]:
+    """Return the state of each of `clips` that exists."""
+    found = {}
+    for part in chunks(clips):
+        held = (
+            select(Binding.clip)
+            .join(Target, col(Target.target) == Binding.target)
+            .where(col(Binding.clip).in_(part), Target.status == "submitted")
+        )
+        submitted = set(session.exec(held).all())
+        rows = session.exec(select(Clip.clip, Clip.stage, Clip.sensitivity).where(col(Clip.clip).in_(part)))
+        found.update({clip: ClipState(clip, stage, kind, clip in submitted) for clip, stage, kind in rows})
+    return found
+
+
+def bindings_of(session: Session, clips: Sequence[str]) -> tuple[BindingState, ...]:
+    """Return the bindings in force of these clips."""
+    found: list[BindingState] = []
+    for part in chunks(clips):
+        found += _bindings(session, list(session.exec(select(Binding).where(col(Binding.clip).in_(part))).all()))
+    return tuple(found)
+
+
+def binding_state(session: Session, binding: str) -> BindingState | None:
+    """Return a binding in force, None when it is unknown or withdrawn."""
+    row = session.get(Binding, binding)
+    return _bindings(session, [row])[0] if row else None
+
+
+def _bindings(session: Session, rows: list[Binding]) -> list[BindingState]:
+    ids = [row.binding for row in rows]
+    texts: dict[str, list[str]] = {each: [] for each in ids}
+    proofs = select(Proves.binding, Proves.text).where(col(Proves.binding).in_(ids)).order_by(col(Proves.position))
+    for binding, text in session.exec(proofs):
+        texts[binding].append(text)
+    return [
+        BindingState(
+            row.binding,
+            row.clip,
+            row.kind,
+            row.target,
+            row.none_reason,
+            row.stage,
+            tuple(texts[row.binding]),
+            row.note,
+        )
+        for row in rows
+    ]
+
+
+def target_state(session: Session, viewer: Viewer, target: str) -> TargetState | None:
+    """Return a target's state, None when there is none of that id."""
+    return _target(session, viewer, session.get(Target, target))
+
+
+def target_by_number(session: Session, viewer: Viewer, kind: TargetKind, folded: str) -> TargetState | None:
+    """Return the target of a kind with that folded number, whoever may see it."""
+    rows = select(Target).where(Target.kind == kind.value, Target.folded == folded).order_by(Target.opened_at)
+    return _target(session, viewer, session.exec(rows.limit(1)).first())
+
+
+def _target(session: Session, viewer: Viewer, row: Target | None) -> TargetState | None:
+    if row is None:
+        return None
+    handlers = session.exec(select(Handler.person).where(Handler.target == row.target)).all()
+    visible = select(Target.target).where(Target.target == row.target, visible_target(viewer))
+    return TargetState(
+        target=row.target,
+        kind=row.kind,
+        number=row.number or "",
+        unit=row.unit,
+        status=row.status,
+        handlers=frozenset(handlers),
+        visible=session.exec(visible).first() is not None,
+    )
+
+
+def highest_number(session: Session, prefix: str) -> int:
+    """Return the highest figure that follows `prefix` in a target's number, 0 when there is none."""
+    numbers = session.exec(select(Target.number).where(col(Target.number).startswith(prefix, autoescape=True))).all()
+    figures = [str(number).removeprefix(prefix) for number in numbers]
+    return max((int(figure) for figure in figures if figure.isascii() and figure.isdigit()), default=0)
+
+
+def clips_of_target(session: Session, target: str) -> tuple[str, ...]:
+    """Return the clips bound to a target, in the order of their ids."""
+    return tuple(sorted(set(session.exec(select(Binding.clip).where(Binding.target == target)).all())))
+
+
+def person_state(session: Session, person: str) -> PersonState | None:
+    """Return a person's rights, None for an unknown one."""
+    return _person(session.get(Person, person))
+
+
+def person_of_login(session: Session, login: str) -> PersonState | None:
+    """Return who logs in by that name, closed accounts included."""
+    return _person(session.exec(select(Person).where(Person.login == login)).first())
+
+
+def _person(row: Person | None) -> PersonState | None:
+    if row is None:
+        return None
+    roles = frozenset(Role(each) for each in row.roles.split(",") if each)
+    return PersonState(row.person, row.login or "", roles, row.disabled)
+
+
+def active_admins(session: Session) -> frozenset[str]:
+    """Return the persons who hold the role of an admin and whose account is open."""
+    rows = session.exec(select(Person.person, Person.roles).where(col(Person.disabled).is_(False)))
+    return frozenset(person for person, roles in rows if Role.ADMIN in roles.split(","))
+
+
+def recorder_exists(session: Session, recorder: str) -> bool:
+    """Tell whether there is a recorder of that id."""
+    return session.get(Recorder, recorder) is not None
+
+
+def open_holding(session: Session, holding: str) -> tuple[str, str, str] | None:
+    """Return (recorder, person, since) of a line of the register that has no end yet."""
+    row = session.get(Holding, holding)
+    return (row.recorder, row.person, row.since) if row is not None and row.until is None else None
+
+
+def holds(session: Session, recorder: str, person: str) -> bool:
+    """Tell whether the person holds the recorder now."""
+    rows = select(Holding.holding).where(
+        Holding.recorder == recorder, Holding.person == person, col(Holding.until).is_(None)
+    )
+    return session.exec(rows.limit(1)).first() is not None
