@@ -1,0 +1,63 @@
+"""Making a station's home: folders, settings, key, database, vault, the log's first record, the console code.
+
+Guarantees: an existing home is never overwritten or half-extended; when `make_home` returns, every other command
+works on it. There is no default password: the first admin comes in by the code, which expires.
+"""
+
+from pathlib import Path
+
+from station import __version__, clock, durable
+from station.catalogue import project as catalogue
+from station.config import Home, load_home
+from station.custody import Custody
+from station.database import Database
+from station.errors import ConflictError
+from station.evidence.store import LocalStore
+from station.ledger.keys import DEMO_PREFIX, STATION_PREFIX, new_origin
+from station.ledger.sign import create_home_key
+from station.ledger.tables import create_tables as create_ledger
+from station.records.log_entries import LogStarted
+from station.state import accounts, secrets
+from station.state.tables import create_tables as create_state
+
+FIRST_ADMIN = "first_admin"
+
+
+def make_home(root: Path, *, settings: str, demo: bool = False) -> Home:
+    """Make a station in `root` with `settings` as the text of station.toml; raises ConflictError where one lives."""
+    path = root / "station.toml"
+    if path.exists():
+        raise ConflictError(
+            f"There is a station in {root} already",
+            kept="It was not touched",
+            hint="Name another folder with --home, or use the one there",
+        )
+    durable.make_folder(root)
+    durable.replace_file(path, settings.encode())
+    home = load_home(root)
+    durable.make_folder(home.derived)
+    durable.make_folder(home.run)
+    origin = new_origin(DEMO_PREFIX if demo else STATION_PREFIX)
+    create_home_key(home, origin)
+    LocalStore.create(home.vault)
+    database = Database(home.database_url)
+    create_tables(database)
+    custody = Custody(home, database)
+    custody.append(LogStarted(fact=LogStarted.Fact(origin=origin, software=f"evidence-station {__version__}")))
+    database.dispose()
+    return home
+
+
+def create_tables(database: Database) -> None:
+    """Create what is missing of the three kinds of tables."""
+    create_ledger(database)
+    catalogue.create_tables(database)
+    create_state(database)
+
+
+def issue_code(database: Database, purpose: str = FIRST_ADMIN) -> str:
+    """Return a fresh one-time code for `purpose`; it expires by itself."""
+    code = secrets.new_code()
+    with database.write() as session:
+        accounts.add_code(session, purpose, code, clock.now())
+    return code

@@ -1,0 +1,229 @@
+"""Cases, pending matters and inspection tasks: opening them, submitting a case, resolving a matter.
+
+Guarantees: a number leads to one target of its kind, however it is typed; only clerks and handlers open cases, so
+that no officer invents a case number; the station numbers everything else itself and gives no number twice. What is
+checked is checked in the transaction that appends.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from station import clock
+from station.actions.problems import ProblemError
+from station.catalogue import checks
+from station.catalogue.folding import fold_number
+from station.catalogue.targets import target_detail
+from station.catalogue.views import Viewer
+from station.config import Home
+from station.custody import Custody
+from station.database import Session
+from station.digest import new_id
+from station.errors import DeniedError, NotFoundError
+from station.ledger import log
+from station.records.case_entries import TargetOpened, TargetResolved, TargetSubmitted
+from station.records.entries import Actor, Entry
+from station.records.terms import Role, Source, TargetKind
+
+_OPEN = "open"
+# What the station's own numbers begin with; part of the number, as an agency would stamp it, and so never translated.
+_TEMPORARY = {TargetKind.MATTER: "待立案", TargetKind.TASK: "检查任务"}
+_OPENERS = {
+    TargetKind.CASE: frozenset({Role.CLERK, Role.HANDLER}),
+    TargetKind.MATTER: frozenset({Role.OFFICER, Role.CLERK, Role.HANDLER}),
+    TargetKind.TASK: frozenset({Role.OFFICER, Role.CLERK, Role.HANDLER}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewTarget:
+    """A target somebody wants to open; `number` only counts for a case."""
+
+    kind: TargetKind
+    number: str = ""
+    title: str = ""
+    handlers: tuple[str, ...] = ()
+
+
+def may_open(viewer: Viewer) -> tuple[str, ...]:
+    """Return the kinds of target a person may open."""
+    return tuple(kind.value for kind, roles in _OPENERS.items() if roles & viewer.roles)
+
+
+def open_target(custody: Custody, home: Home, viewer: Viewer, actor: Actor, wanted: NewTarget) -> str:
+    """Open a target and return its id; raises what `find_or_open` raises."""
+    made: list[str] = []
+
+    def compose(session: Session) -> Sequence[Entry]:
+        target, entries = find_or_open(session, home, viewer, actor, wanted)
+        if not entries:
+            raise ProblemError("number_taken", f"There is a {wanted.kind} of the number {wanted.number!r} already")
+        made.append(target.target)
+        return entries
+
+    custody.append_from(compose)
+    return made[-1]
+
+
+def find_or_open(
+    session: Session, home: Home, viewer: Viewer, actor: Actor, wanted: NewTarget
+) -> tuple[checks.TargetState, Sequence[Entry]]:
+    """Return the open target meant, and the entries that open it when it is new (none when the number is known).
+
+    Raises DeniedError when the role may not open such a target, ProblemError (number_wrong, number_taken, case_unknown,
+    handler_unknown, target_closed).
+    """
+    allowed = bool(_OPENERS[wanted.kind] & viewer.roles)
+    if wanted.kind == TargetKind.CASE:
+        known = _known_case(session, home, viewer, wanted.number)
+        if known is not None:
+            return known, ()
+        if not allowed:
+            raise ProblemError("case_unknown", "There is no such case, and this role does not open cases")
+        number, source = wanted.number.strip(), Source.CLERK
+    else:
+        if not allowed:
+            raise DeniedError(f"This role does not open a {wanted.kind}")
+        number, source = _next_number(session, home, wanted.kind), _own_source(viewer)
+    _check_handlers(session, wanted.handlers)
+    unit = viewer.unit or home.settings.unit
+    entry = TargetOpened(
+        fact=TargetOpened.Fact(
+            target=new_id(), kind=wanted.kind, handlers=tuple(dict.fromkeys(wanted.handlers)), number_source=source
+        ),
+        names=TargetOpened.Names(number=number, title=_short(wanted.title), unit=unit),
+        actor=actor,
+    )
+    state = checks.TargetState(
+        entry.fact.target, wanted.kind.value, number, unit, _OPEN, frozenset(wanted.handlers), visible=True
+    )
+    return state, (entry,)
+
+
+def _known_case(session: Session, home: Home, viewer: Viewer, number: str) -> checks.TargetState | None:
+    folded = fold_number(number)
+    if not folded or len(number.strip()) > 80 or not re.fullmatch(home.settings.case_number_pattern, number.strip()):
+        raise ProblemError("number_wrong", f"{number!r} is no case number here")
+    known = checks.target_by_number(session, viewer, TargetKind.CASE, folded)
+    if known is None:
+        return None
+    if not known.visible:
+        raise ProblemError("number_taken", f"The case {number!r} belongs to others")
+    return require_open(known)
+
+
+def require_open(target: checks.TargetState) -> checks.TargetState:
+    """Return the target if clips can be bound to it; raises ProblemError target_closed."""
+    if target.status != _OPEN:
+        raise ProblemError("target_closed", f"The {target.kind} {target.number!r} is {target.status}")
+    return target
+
+
+def _next_number(session: Session, home: Home, kind: TargetKind) -> str:
+    day = clock.now().astimezone(home.zone).strftime("%Y%m%d")
+    prefix = f"{_TEMPORARY[kind]}-{day}-"
+    return f"{prefix}{checks.highest_number(session, prefix) + 1:03d}"
+
+
+def _own_source(viewer: Viewer) -> Source:
+    return Source.CLERK if viewer.roles & {Role.CLERK, Role.HANDLER} else Source.OFFICER
+
+
+def _short(title: str) -> str:
+    title = " ".join(title.split())
+    if len(title) > 200:
+        raise ProblemError("title_long", "A title has 200 characters at most")
+    return title
+
+
+def _check_handlers(session: Session, handlers: Sequence[str]) -> None:
+    for person in handlers:
+        state = checks.person_state(session, person)
+        if state is None or state.disabled:
+            raise ProblemError("handler_unknown", f"There is no open account of the person {person!r}")
+
+
+def submit_case(custody: Custody, viewer: Viewer, actor: Actor, target: str) -> None:
+    """送审: submit a case with exactly the clips bound to it now.
+
+    Only its handler may (法制审核: the handler answers for truth, accuracy and completeness), and only when every
+    clip carries the five fields (执法全过程记录). Raises NotFoundError, DeniedError, ProblemError (target_closed,
+    case_empty, fields_missing).
+    """
+
+    def compose(session: Session) -> Sequence[Entry]:
+        state = _visible(session, viewer, target)
+        if state.kind != TargetKind.CASE or viewer.person not in state.handlers or Role.HANDLER not in viewer.roles:
+            raise DeniedError("Only a case's handler submits it")
+        require_open(state)
+        clips = checks.clips_of_target(session, target)
+        if not clips:
+            raise ProblemError("case_empty", "The case has no clips")
+        if target_detail(session, viewer, target).missing_fields:
+            raise ProblemError("fields_missing", "Some clips of the case lack one of the five fields")
+        fact = TargetSubmitted.Fact(submission=new_id(), target=target, clips=clips, log_size=log.head(session).size)
+        return (TargetSubmitted(fact=fact, actor=actor),)
+
+    custody.append_from(compose)
+
+
+def resolve_matter(
+    custody: Custody,
+    home: Home,
+    viewer: Viewer,
+    actor: Actor,
+    matter: str,
+    *,
+    outcome: str,
+    into: str | None = None,
+    number: str = "",
+    title: str = "",
+) -> str | None:
+    """Give a matter or task its case (numbered, merged) or drop it; all its clips follow. Returns the case's id.
+
+    `numbered` takes a `number`, whose case is opened if it is new; `merged` takes an existing case `into`. Raises
+    NotFoundError, DeniedError, ProblemError (not_a_matter, target_closed, outcome_unknown and those of a number).
+    """
+    resolved: list[str | None] = []
+
+    def compose(session: Session) -> Sequence[Entry]:
+        state = _visible(session, viewer, matter)
+        if state.kind == TargetKind.CASE:
+            raise ProblemError("not_a_matter", "A case is not resolved into another")
+        if not viewer.roles & _OPENERS[TargetKind.CASE]:
+            raise DeniedError("This role does not resolve a matter")
+        require_open(state)
+        case, opening = _resolution(
+            session, home, viewer, actor, outcome, into, NewTarget(TargetKind.CASE, number, title)
+        )
+        resolved.append(case)
+        fact = TargetResolved.Fact.model_validate(
+            {"target": matter, "kind": state.kind, "outcome": outcome, "into": case}
+        )
+        return (*opening, TargetResolved(fact=fact, actor=actor))
+
+    custody.append_from(compose)
+    return resolved[-1]
+
+
+def _resolution(
+    session: Session, home: Home, viewer: Viewer, actor: Actor, outcome: str, into: str | None, wanted: NewTarget
+) -> tuple[str | None, Sequence[Entry]]:
+    if outcome == "dropped":
+        return None, ()
+    if outcome == "numbered":
+        state, opening = find_or_open(session, home, viewer, actor, wanted)
+        return state.target, opening
+    if outcome == "merged" and into:
+        state = require_open(_visible(session, viewer, into))
+        if state.kind != TargetKind.CASE:
+            raise ProblemError("not_a_case", "A matter is merged into a case only")
+        return state.target, ()
+    raise ProblemError("outcome_unknown", f"A matter is numbered, merged into a case, or dropped, not {outcome!r}")
+
+
+def _visible(session: Session, viewer: Viewer, target: str) -> checks.TargetState:
+    state = checks.target_state(session, viewer, target)
+    if state is None or not state.visible:
+        raise NotFoundError(f"There is no target {target}")
+    return state
