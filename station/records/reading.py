@@ -28,7 +28,8 @@ class RawName(Message):
 class RawTimes(Message):
     """Times as stored, `YYYY-MM-DDTHH:MM:SS[.ffffff]`, without zone where the file system stores none.
 
-    `zone_offset_minutes` is exFAT's stored UTC offset of the modification time, None where none is stored.
+    `zone_offset_minutes` is exFAT's stored UTC offset of the modification time; 0 where the file system stores UTC
+    (NTFS, ext, folders); None where no offset is stored.
     """
 
     modified: str | None = None
@@ -124,6 +125,21 @@ class Done(Message):
     """The reader has nothing more to do and ends."""
 
     event: Literal["done"] = "done"
+
+
+class ReaderOptions(Message):
+    """How the reader is started: the one argument of `station.reader`, as JSON.
+
+    `source` is an open descriptor of the card, or of a folder when `folder`. With `direct` a folder's files are read
+    past the page cache (a card's descriptor says so itself). `parent` is the pid it dies with.
+    """
+
+    source: int
+    folder: bool
+    direct: bool
+    code_page: str
+    user: str
+    parent: int
 
 
 class CopyOrder(Message):

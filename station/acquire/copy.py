@@ -1,0 +1,307 @@
+"""The copy: one pass over the source, read → SHA-256 → write, then fsync, each overlapped with the others.
+
+Guarantees: the digest is of exactly the bytes written; a file is reported only after its fsync succeeded (a failed
+one is never retried); a read error costs only the sectors that can't be read, which become zeros and are listed;
+memory is a few buffers, whatever the file's size.
+"""
+
+import errno
+import hashlib
+import os
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+from station import clock
+from station.direct import BLOCK_BYTES, BUFFER_BYTES, aligned_buffer, set_direct
+from station.records.reading import BadRange, Copied, CopyProgress
+
+BUFFERS = 4
+_SYNCERS = 4
+_MAX_UNSYNCED = 16
+_PROGRESS_SECONDS = 0.1
+# After a read error the same bytes are asked for in smaller and smaller pieces.
+_RETRY_BYTES = (64 * 1024, 4096, 512)
+# Failed sector reads in one file after which only whole pieces of the first size are tried: a card that answers
+# each of them after seconds must not hold the dock for days.
+_PATIENCE = 2048
+_GONE = {errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM, errno.ESHUTDOWN, errno.EBADF}
+_DIRECT_FROM_BYTES = 1024 * 1024
+
+Report = Callable[[Copied | CopyProgress], None]
+
+
+class Content(Protocol):
+    """What is copied: see `station.device.tree.Content`."""
+
+    size_bytes: int
+    missing: tuple[tuple[int, int], ...]
+
+    def read_into(self, offset: int, target: memoryview) -> None:
+        """Fill `target` whole from `offset`; raises OSError."""
+
+
+@dataclass
+class _Target:
+    """One file on its way to the disk; `handle` is None when only its digest is wanted."""
+
+    entry_id: int
+    size_bytes: int
+    name: str | None
+    handle: int | None
+    hasher: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    bad: list[tuple[int, int]] = field(default_factory=list)
+    failed_reads: int = 0
+    gone: bool = False
+    failure: str | None = None
+    jobs: deque["Future[None]"] = field(default_factory=deque)
+
+
+class Copier:
+    """Copies one file after another into a folder; `report` is called from several threads, one at a time."""
+
+    def __init__(self, folder: int, report: Report) -> None:
+        """Take the staging folder's descriptor and the receiver of progress and results."""
+        self._folder = folder
+        self._report_to = report
+        self._reporting = threading.Lock()
+        self._stack = ExitStack()
+        self._reported_at = 0.0
+
+    def __enter__(self) -> Self:
+        """Start the threads and map the buffers."""
+        enter = self._stack.enter_context
+        self._free = deque(enter(aligned_buffer()) for _ in range(BUFFERS))
+        self._busy: deque[tuple[memoryview, tuple[Future[None], ...]]] = deque()
+        self._unsynced = threading.Semaphore(_MAX_UNSYNCED)
+        # Left in the opposite order: what syncs waits for what writes.
+        self._syncers = enter(ThreadPoolExecutor(_SYNCERS))
+        self._writer = enter(ThreadPoolExecutor(1))
+        self._hashing = enter(ThreadPoolExecutor(1))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait until every file is reported."""
+        self._busy.clear()
+        self._stack.close()
+
+    def copy(self, entry_id: int, content: Content) -> None:
+        """Copy one file; its `Copied` follows, perhaps after this returns."""
+        self._take(entry_id, content, keep=True)
+
+    def rehash(self, entry_id: int, content: Content) -> None:
+        """Read one file for its digest alone; its `Copied` follows."""
+        self._take(entry_id, content, keep=False)
+
+    def fail(self, entry_id: int, reason: str) -> None:
+        """Report a file of which nothing could be kept."""
+        self._report(Copied(id=entry_id, staged=None, sha256=None, size_bytes=0, reason=reason))
+
+    def _report(self, message: Copied | CopyProgress) -> None:
+        with self._reporting:
+            self._report_to(message)
+
+    def _take(self, entry_id: int, content: Content, *, keep: bool) -> None:
+        size = content.size_bytes
+        if size and sum(length for _, length in content.missing) >= size:
+            self.fail(entry_id, "the card holds none of its bytes")
+            return
+        self._unsynced.acquire()
+        try:
+            target = self._open(entry_id, size, keep)
+        except OSError as error:
+            self._unsynced.release()
+            self.fail(entry_id, f"no staging file could be made: {error.strerror}")
+            return
+        offset = 0
+        while offset < size and target.failure is None and not target.gone:
+            offset += self._move(target, content, offset)
+            self._report_progress(entry_id, offset)
+        if target.gone:
+            _add_bad(target.bad, offset, size - offset)
+        self._syncers.submit(self._finish, target, tuple(target.jobs), offset)
+
+    def _open(self, entry_id: int, size: int, keep: bool) -> _Target:
+        if not keep:
+            return _Target(entry_id, size, None, None)
+        name = secrets.token_hex(16)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        handle = os.open(name, flags, 0o600, dir_fd=self._folder)
+        try:
+            if size >= _DIRECT_FROM_BYTES:
+                set_direct(handle, True)
+                _reserve(handle, size)
+        except OSError:
+            os.close(handle)
+            os.unlink(name, dir_fd=self._folder)
+            raise
+        return _Target(entry_id, size, name, handle)
+
+    def _move(self, target: _Target, content: Content, offset: int) -> int:
+        """Read one buffer's worth at `offset` and hand it to the hashing and the writing thread."""
+        buffer = self._free_buffer()
+        length = min(BUFFER_BYTES, target.size_bytes - offset)
+        with buffer[:length] as view:
+            self._read(target, content, offset, view)
+        jobs = [self._hashing.submit(_hash, target, buffer, length)]
+        if target.handle is not None:
+            jobs.append(self._writer.submit(_write, target, buffer, offset, length))
+        target.jobs.extend(jobs)
+        while target.jobs and target.jobs[0].done():
+            target.jobs.popleft()
+        self._busy.append((buffer, tuple(jobs)))
+        return length
+
+    def _free_buffer(self) -> memoryview:
+        if self._free:
+            return self._free.popleft()
+        buffer, jobs = self._busy.popleft()
+        for job in jobs:
+            job.result()
+        return buffer
+
+    def _read(self, target: _Target, content: Content, offset: int, view: memoryview) -> None:
+        """Fill `view`, with zeros where the source gives nothing, noting each such range."""
+        position, end = offset, offset + len(view)
+        for start, length in content.missing:
+            first, last = max(start, position), min(start + length, end)
+            if first < last:
+                self._read_pieces(target, content, position, view[position - offset : first - offset], 0)
+                view[first - offset : last - offset] = bytes(last - first)
+                _add_bad(target.bad, first, last - first)
+                position = last
+        self._read_pieces(target, content, position, view[position - offset :], 0)
+
+    def _read_pieces(self, target: _Target, content: Content, offset: int, view: memoryview, step: int) -> None:
+        if not len(view):
+            return
+        if not target.gone:
+            try:
+                content.read_into(offset, view)
+                return
+            except OSError as error:
+                target.gone = error.errno in _GONE
+        steps = _RETRY_BYTES if target.failed_reads < _PATIENCE else _RETRY_BYTES[:1]
+        while step < len(steps) and steps[step] >= len(view):
+            step += 1
+        if target.gone or step >= len(steps):
+            target.failed_reads += 1
+            view[:] = bytes(len(view))
+            _add_bad(target.bad, offset, len(view))
+            self._report_progress(target.entry_id, offset)
+            return
+        piece = steps[step]
+        at = 0
+        while at < len(view):
+            # Pieces end on multiples of their size, so that one bad sector never costs its neighbour.
+            length = min(piece - (offset + at) % piece, len(view) - at)
+            self._read_pieces(target, content, offset + at, view[at : at + length], step + 1)
+            at += length
+
+    def _report_progress(self, entry_id: int, offset: int) -> None:
+        now = clock.monotonic()
+        if now - self._reported_at >= _PROGRESS_SECONDS:
+            self._reported_at = now
+            self._report(CopyProgress(id=entry_id, bytes_done=offset))
+
+    def _finish(self, target: _Target, jobs: "tuple[Future[None], ...]", bytes_read: int) -> None:
+        try:
+            for job in jobs:
+                job.result()
+            if target.size_bytes and sum(length for _, length in target.bad) >= target.size_bytes:
+                target.failure = target.failure or "none of its bytes can be read"
+            if target.handle is not None:
+                self._settle(target)
+        finally:
+            self._unsynced.release()
+        if target.failure is not None:
+            self._report(Copied(id=target.entry_id, staged=None, sha256=None, size_bytes=0, reason=target.failure))
+            return
+        whole = target.handle is not None or bytes_read == target.size_bytes
+        self._report(
+            Copied(
+                id=target.entry_id,
+                staged=target.name,
+                sha256=_finish_digest(target, bytes_read) if whole else None,
+                size_bytes=target.size_bytes,
+                bad_ranges=tuple(BadRange(offset_bytes=start, length_bytes=length) for start, length in target.bad),
+                reread=target.handle is None,
+                reason=None if whole else "the card went away",
+            )
+        )
+
+    def _settle(self, target: _Target) -> None:
+        """Give the file its exact size and wait for the disk; a file that failed is removed."""
+        assert target.handle is not None and target.name is not None  # noqa: S101 - narrows types only
+        try:
+            if target.failure is None:
+                os.ftruncate(target.handle, target.size_bytes)
+                os.fsync(target.handle)
+        except OSError as error:
+            target.failure = f"it could not be made durable: {error.strerror}"
+        finally:
+            os.close(target.handle)
+        if target.failure is not None:
+            os.unlink(target.name, dir_fd=self._folder)
+
+
+def _reserve(handle: int, size: int) -> None:
+    """Claim the file's space in one piece, where the file system can; raises OSError when there is none."""
+    try:
+        os.posix_fallocate(handle, 0, size + -size % BLOCK_BYTES)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+
+
+def _hash(target: _Target, buffer: memoryview, length: int) -> None:
+    with buffer[:length] as view:
+        target.hasher.update(view)
+
+
+def _write(target: _Target, buffer: memoryview, offset: int, length: int) -> None:
+    if target.failure is not None or target.handle is None:
+        return
+    # A direct write takes whole blocks; the surplus of the last one is cut off when the file is settled.
+    padded = length + -length % BLOCK_BYTES
+    buffer[length:padded] = bytes(padded - length)
+    try:
+        done = 0
+        while done < padded:
+            with buffer[done:padded] as view:
+                done += _write_once(target.handle, view, offset + done)
+    except OSError as error:
+        target.failure = f"it could not be written: {error.strerror}"
+
+
+def _write_once(handle: int, view: memoryview, offset: int) -> int:
+    try:
+        return os.pwrite(handle, view, offset)
+    except OSError as error:
+        if error.errno != errno.EINVAL or not set_direct(handle, False):
+            raise
+    return os.pwrite(handle, view, offset)
+
+
+def _finish_digest(target: _Target, bytes_read: int) -> str:
+    """Hash the zeros that ftruncate puts behind what was read before the card went away."""
+    left = target.size_bytes - bytes_read
+    zeros = bytes(min(left, BUFFER_BYTES))
+    while left > 0:
+        target.hasher.update(zeros[:left])
+        left -= min(left, len(zeros))
+    return target.hasher.hexdigest()
+
+
+def _add_bad(bad: list[tuple[int, int]], offset: int, length: int) -> None:
+    if length <= 0:
+        return
+    if bad and sum(bad[-1]) == offset:
+        bad[-1] = (bad[-1][0], bad[-1][1] + length)
+    else:
+        bad.append((offset, length))

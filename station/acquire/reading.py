@@ -1,0 +1,268 @@
+"""The parent's side of the confined reader: starts it on one source, hears it out, always buries it.
+
+Guarantees: the source is opened read-only and nothing of it is parsed here; a reader that dies, falls silent or says
+what the protocol does not know ends as ReaderDiedError and is killed; no process outlives the `with` block.
+"""
+
+import fcntl
+import os
+import selectors
+import stat
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from pydantic import ValidationError
+
+from station import clock
+from station.direct import set_direct
+from station.errors import ReaderDiedError, SourceError
+from station.records.reading import (
+    Copied,
+    CopyOrder,
+    CopyProgress,
+    Done,
+    EntrySeen,
+    Fault,
+    Listed,
+    ReaderMessage,
+    ReaderOptions,
+    VolumeSeen,
+    reader_messages,
+)
+
+SILENCE_SECONDS = 120.0
+_MAX_LINE_BYTES = 4 * 1024 * 1024
+_STDERR_TAIL_BYTES = 4096
+_PIPE_BYTES = 64 * 1024
+_BLKROGET = 0x125E  # linux/fs.h
+_END_SECONDS = 5.0
+_REFUSED = 2  # the reader's exit status when it ended by its own decision, having said why on stderr
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSource:
+    """An opened source: its descriptor, what it is, and for a block device whether the kernel holds it read-only."""
+
+    handle: int
+    kind: Literal["device", "image", "folder"]
+    read_only: bool | None
+    size_bytes: int | None
+
+
+def open_source(path: Path, *, direct: bool) -> OpenSource:
+    """Open a block device, image file or folder read-only; raises SourceError.
+
+    With `direct` a card is read past the page cache wherever its file system allows that.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise SourceError(f"{path} can't be opened: {error.strerror}") from error
+    try:
+        mode = os.fstat(handle).st_mode
+        if stat.S_ISDIR(mode):
+            return OpenSource(handle, "folder", None, None)
+        if not (stat.S_ISBLK(mode) or stat.S_ISREG(mode)):
+            raise SourceError(f"{path} is neither a block device, nor an image file, nor a folder")
+        if direct:
+            set_direct(handle, True)
+        size = os.lseek(handle, 0, os.SEEK_END)
+        if stat.S_ISREG(mode):
+            return OpenSource(handle, "image", None, size)
+        answer = fcntl.ioctl(handle, _BLKROGET, struct.pack("i", 0))
+        return OpenSource(handle, "device", bool(struct.unpack("i", answer)[0]), size)
+    except OSError as error:
+        os.close(handle)
+        raise SourceError(f"{path} can't be examined: {error.strerror}") from error
+    except SourceError:
+        os.close(handle)
+        raise
+
+
+class Reading:
+    """One reader on one source. Use as a context manager: `list`, then `order`, then `results`."""
+
+    def __init__(
+        self,
+        source: Path,
+        inbox: Path,
+        *,
+        code_page: str,
+        user: str,
+        direct: bool = True,
+        silence_seconds: float = SILENCE_SECONDS,
+        command: tuple[str, ...] = (sys.executable, "-P", "-m", "station.reader"),
+    ) -> None:
+        """Prepare to read `source` into the empty folder `inbox`, which belongs to `user` when root starts this.
+
+        `code_page` decodes FAT short names for display. `command` is the reader's program, for tests.
+        """
+        self.source = source
+        self._inbox = inbox
+        self._code_page = code_page
+        self._user = user
+        self._direct = direct
+        self._silence_seconds = silence_seconds
+        self._command = command
+        self._lines = bytearray()
+        self._stderr = bytearray()
+        self._done = False
+
+    def __enter__(self) -> Self:
+        """Open the source and start the reader; raises SourceError."""
+        self.opened = open_source(self.source, direct=self._direct)
+        try:
+            self._process = self._start(self.opened)
+        except OSError as error:
+            raise SourceError(f"The reader for {self.source} could not be started: {error.strerror}") from error
+        finally:
+            os.close(self.opened.handle)
+        self._selector = selectors.DefaultSelector()
+        for pipe, name in ((self._process.stdout, "stdout"), (self._process.stderr, "stderr")):
+            assert pipe is not None  # noqa: S101 - narrows types only
+            self._selector.register(pipe, selectors.EVENT_READ, name)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the reader, by force unless it has said `done`, and wait for it."""
+        if self._done and kind is None:
+            try:
+                self._process.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        else:
+            self._process.kill()
+        self._process.wait()
+        self._selector.close()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    @property
+    def pid(self) -> int:
+        """The reader's process id."""
+        return self._process.pid
+
+    def list(self) -> Iterator[VolumeSeen | EntrySeen | Fault | Listed]:
+        """Yield what lies on the source; the last message is `Listed`. Raises ReaderDiedError."""
+        while True:
+            message = self._next()
+            if not isinstance(message, VolumeSeen | EntrySeen | Fault | Listed):
+                raise self._died(f"it said {message.event!r} before the listing was over")
+            yield message
+            if isinstance(message, Listed):
+                return
+
+    def order(self, order: CopyOrder) -> None:
+        """Tell the reader what to copy and what to hash; raises ReaderDiedError."""
+        assert self._process.stdin is not None  # noqa: S101 - narrows types only
+        try:
+            self._process.stdin.write(order.model_dump_json().encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._died("it no longer listened") from None
+
+    def results(self) -> Iterator[CopyProgress | Copied | Fault]:
+        """Yield progress and results until the reader is done. Raises ReaderDiedError."""
+        while True:
+            message = self._next()
+            if isinstance(message, Done):
+                self._done = True
+                return
+            if not isinstance(message, CopyProgress | Copied | Fault):
+                raise self._died(f"it said {message.event!r} while copying")
+            yield message
+
+    def _start(self, opened: OpenSource) -> "subprocess.Popen[bytes]":
+        options = ReaderOptions(
+            source=opened.handle,
+            folder=opened.kind == "folder",
+            direct=self._direct,
+            code_page=self._code_page,
+            user=self._user,
+            parent=os.getpid(),
+        )
+        # Nothing of our environment: it may hold the database's password.
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "LC_ALL": "C.UTF-8",
+            "TZ": "UTC",
+            "MALLOC_ARENA_MAX": "2",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+        }
+        return subprocess.Popen(
+            [*self._command, options.model_dump_json()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=self._inbox,
+            env=environment,
+            pass_fds=[opened.handle],
+        )
+
+    def _next(self) -> ReaderMessage:
+        deadline = clock.monotonic() + self._silence_seconds
+        while (end := self._lines.find(b"\n")) < 0:
+            if len(self._lines) > _MAX_LINE_BYTES:
+                raise self._died("it sent a line without end")
+            self._hear(deadline)
+        line = bytes(self._lines[:end])
+        del self._lines[: end + 1]
+        try:
+            return reader_messages.validate_json(line)
+        except ValidationError as error:
+            raise self._died("it said what the protocol does not know") from error
+
+    def _hear(self, deadline: float) -> None:
+        events = self._selector.select(max(0.0, deadline - clock.monotonic()))
+        if not events:
+            raise self._died(f"it was silent for {self._silence_seconds:.0f} seconds")
+        for key, _ in events:
+            data = os.read(key.fd, _PIPE_BYTES)
+            if key.data == "stderr":
+                self._stderr = (self._stderr + data)[-_STDERR_TAIL_BYTES:]
+            else:
+                self._lines += data
+            if not data:
+                self._selector.unregister(key.fileobj)
+                if key.data == "stdout":
+                    raise self._ended(deadline)
+
+    def _ended(self, deadline: float) -> SourceError:
+        self._drain_stderr(deadline)
+        try:
+            code = self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            code = None
+        if code == _REFUSED:
+            said = self._stderr.decode("utf-8", "replace").strip()
+            return SourceError(f"{self.source} can't be read: {said}", kept="Nothing was taken in from it")
+        return self._died("it ended early")
+
+    def _drain_stderr(self, deadline: float) -> None:
+        while self._selector.get_map() and self._selector.select(max(0.0, deadline - clock.monotonic())):
+            key = next(iter(self._selector.get_map().values()))
+            data = os.read(key.fd, _PIPE_BYTES)
+            self._stderr = (self._stderr + data)[-_STDERR_TAIL_BYTES:]
+            if not data:
+                self._selector.unregister(key.fileobj)
+
+    def _died(self, what: str) -> ReaderDiedError:
+        self._process.kill()
+        code = self._process.wait()
+        said = self._stderr.decode("utf-8", "replace").strip()
+        detail = f", saying: {said}" if said else ""
+        return ReaderDiedError(
+            f"The reader of {self.source} failed: {what} (exit status {code}{detail})",
+            kept="What was already taken in is kept; the source is untouched",
+            hint="Dock it again; if it happens again, read the card on another machine",
+        )

@@ -1,0 +1,158 @@
+"""Reading what is really on the disk, and buffers fit for it.
+
+Guarantees: a read through `DirectFile` never comes from the page cache when its `mode` is `direct`; `dropped` means
+the cached pages were given back first, which the kernel may decline in part; `none` that neither was possible.
+Buffers are page-aligned, as O_DIRECT demands (open(2), NOTES), and reused, so memory does not grow with the file.
+"""
+
+import errno
+import fcntl
+import hashlib
+import mmap
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Literal
+
+Readback = Literal["direct", "dropped", "none"]
+BLOCK_BYTES = 4096
+BUFFER_BYTES = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """What came back from the disk: `sha256` hex of `size_bytes` bytes, and how far the cache was avoided."""
+
+    sha256: str
+    size_bytes: int
+    mode: Readback
+
+
+@contextmanager
+def aligned_buffer(size_bytes: int = BUFFER_BYTES) -> Iterator[memoryview]:
+    """Give a page-aligned buffer of `size_bytes`, unmapped at the end."""
+    mapping = mmap.mmap(-1, size_bytes)
+    view = memoryview(mapping)
+    try:
+        yield view
+    finally:
+        # A traceback still alive may hold a slice; the mapping then goes when that does.
+        with suppress(BufferError):
+            view.release()
+            mapping.close()
+
+
+def is_direct(handle: int) -> bool:
+    """Tell whether the open file bypasses the page cache."""
+    return bool(fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_DIRECT)
+
+
+def set_direct(handle: int, wanted: bool) -> bool:
+    """Switch O_DIRECT on or off for the open file; returns whether it now is as wanted."""
+    flags = fcntl.fcntl(handle, fcntl.F_GETFL)
+    try:
+        fcntl.fcntl(handle, fcntl.F_SETFL, flags | os.O_DIRECT if wanted else flags & ~os.O_DIRECT)
+    except OSError:
+        return False
+    return is_direct(handle) == wanted
+
+
+def read_into(handle: int, offset: int, target: memoryview) -> int:
+    """Fill `target` from `offset` as far as the file goes; returns the bytes read; raises OSError.
+
+    Works on direct and ordinary descriptors, whatever the alignment: what O_DIRECT can't do goes through a buffer.
+    """
+    done = 0
+    while done < len(target):
+        count = _read_once(handle, offset + done, target[done:])
+        if count == 0:
+            break
+        done += count
+    return done
+
+
+def _read_once(handle: int, offset: int, target: memoryview) -> int:
+    try:
+        return os.preadv(handle, [target], offset)
+    except OSError as error:
+        if error.errno != errno.EINVAL or not is_direct(handle):
+            raise
+    # Unaligned offset, length or address: read the aligned blocks around it.
+    start = offset - offset % BLOCK_BYTES
+    wanted = min(offset + len(target) - start, BUFFER_BYTES)
+    length = wanted + -wanted % BLOCK_BYTES
+    with aligned_buffer(length) as bounce:
+        count = os.preadv(handle, [bounce], start)
+        piece = bounce[offset - start : min(count, wanted)]
+        target[: len(piece)] = piece
+        taken = len(piece)
+        piece.release()
+        return taken
+
+
+def reread(handle: int) -> Reread:
+    """Hash the whole of an open regular file, as it is on the disk; raises OSError.
+
+    The file must have been synced. The descriptor's O_DIRECT flag is as before at the end. Reading and hashing overlap.
+    """
+    was_direct = is_direct(handle)
+    mode: Readback = "direct"
+    if not was_direct and not set_direct(handle, True):
+        mode = _drop_cache(handle)
+    try:
+        try:
+            return _hash_all(handle, mode)
+        except OSError as error:
+            if error.errno != errno.EINVAL or mode != "direct":
+                raise
+        # The file system took the flag but not the read.
+        set_direct(handle, False)
+        return _hash_all(handle, _drop_cache(handle))
+    finally:
+        set_direct(handle, was_direct)
+
+
+def _drop_cache(handle: int) -> Readback:
+    try:
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+    except OSError:
+        return "none"
+    return "dropped"
+
+
+def _hash_all(handle: int, mode: Readback) -> Reread:
+    hasher = hashlib.sha256()
+    size = 0
+    with aligned_buffer() as first, aligned_buffer() as second, ThreadPoolExecutor(1) as worker:
+        buffers = (first, second)
+        turn = 0
+        hashed = None
+        while count := _read_whole(handle, size, buffers[turn]):
+            if hashed is not None:
+                hashed.result()
+            hashed = worker.submit(_update, hasher, buffers[turn], count)
+            size += count
+            turn = 1 - turn
+            if count % BLOCK_BYTES:
+                break
+        if hashed is not None:
+            hashed.result()
+    return Reread(hasher.hexdigest(), size, mode)
+
+
+def _read_whole(handle: int, offset: int, target: memoryview) -> int:
+    """Read until `target` is full or the file ends; a direct read ends unaligned only at the end of the file."""
+    done = 0
+    while done < len(target):
+        count = os.preadv(handle, [target[done:]], offset + done)
+        done += count
+        if count == 0 or count % BLOCK_BYTES:
+            break
+    return done
+
+
+def _update(hasher: "hashlib._Hash", buffer: memoryview, count: int) -> None:
+    with buffer[:count] as piece:
+        hasher.update(piece)

@@ -1,0 +1,1 @@
+"""The vault: originals under their digests, written once, read back, scrubbed."""
