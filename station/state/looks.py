@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from station import clock
 from station.state.tables import Denial, Shown, Ticket
@@ -89,6 +89,12 @@ def count_refusal(session: Session, refusal: Refusals) -> bool:
     row.waiting += 1
     session.add(row)
     return False
+
+
+def refusals_kept(session: Session, person: str, minute: str) -> int:
+    """Return how many different refusals of a person are counted in this minute."""
+    kept = select(func.count()).select_from(Denial).where(Denial.person == person, Denial.minute == minute)
+    return session.exec(kept).one()
 
 
 def refusals_are_due(session: Session, minute: str) -> bool:

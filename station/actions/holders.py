@@ -1,0 +1,68 @@
+"""领用登记: who holds which recorder, from when to when; several people may hold one at a time."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from station import clock
+from station.actions.problems import ProblemError
+from station.catalogue import checks
+from station.custody import Custody
+from station.database import Session
+from station.digest import new_id
+from station.errors import NotFoundError
+from station.records.docking_entries import HolderIssued, HolderReturned
+from station.records.entries import Actor, Entry
+
+_GRACE = timedelta(minutes=5)
+
+
+def issue_recorder(custody: Custody, actor: Actor, recorder: str, person: str, since: str | None = None) -> str:
+    """Enter that a person holds a recorder from `since` (UTC text, default now) on; returns the line's id.
+
+    Raises NotFoundError, ProblemError (person_unknown, time_wrong, holds_already).
+    """
+    moment = _moment(since)
+    holding = new_id()
+
+    def compose(session: Session) -> Sequence[Entry]:
+        if not checks.recorder_exists(session, recorder):
+            raise NotFoundError(f"There is no recorder {recorder}")
+        state = checks.person_state(session, person)
+        if state is None or state.disabled:
+            raise ProblemError("person_unknown", f"There is no open account of the person {person!r}")
+        if checks.holds(session, recorder, person):
+            raise ProblemError("holds_already", "They hold that recorder already")
+        fact = HolderIssued.Fact(holding=holding, recorder=recorder, person=person, since=moment)
+        return (HolderIssued(fact=fact, actor=actor),)
+
+    custody.append_from(compose)
+    return holding
+
+
+def return_recorder(custody: Custody, actor: Actor, holding: str, until: str | None = None) -> None:
+    """Enter that a recorder came back at `until` (UTC text, default now); raises NotFoundError, ProblemError."""
+    moment = _moment(until)
+
+    def compose(session: Session) -> Sequence[Entry]:
+        line = checks.open_holding(session, holding)
+        if line is None:
+            raise NotFoundError(f"There is no open line {holding} in the register")
+        recorder, person, since = line
+        if moment < since:
+            raise ProblemError("time_wrong", "Nothing is returned before it was issued")
+        fact = HolderReturned.Fact(holding=holding, recorder=recorder, person=person, until=moment)
+        return (HolderReturned(fact=fact, actor=actor),)
+
+    custody.append_from(compose)
+
+
+def _moment(text: str | None) -> str:
+    if text is None:
+        return clock.timestamp()
+    try:
+        moment = clock.parse_time(text)
+    except ValueError as error:
+        raise ProblemError("time_wrong", f"{text!r} is no time") from error
+    if moment > clock.now() + _GRACE:
+        raise ProblemError("time_wrong", "The register tells what was, not what will be")
+    return text

@@ -1,0 +1,264 @@
+"""Ways in: password, single-use link, console code; every session opened is in the ledger.
+
+Guarantees: a failed log-in tells nothing about why, and takes as long whether the person exists or not; a link or code
+counts once, in the transaction that uses it; there is no default password, and the first admin is made only while there
+is none. Secrets are returned once and stored only as digests. How often somebody may try is the caller's to limit.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import ValidationError
+
+from station import clock
+from station.actions.problems import ProblemError
+from station.catalogue import checks
+from station.config import Home
+from station.custody import Custody
+from station.database import Database, Session
+from station.digest import new_id
+from station.records.entries import Actor, Entry
+from station.records.people_entries import AccountChanged, PersonDescribed, RolesGranted, SessionOpened
+from station.records.terms import Role
+from station.state import accounts, secrets, sessions
+
+Strength = Literal["password", "link", "console"]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    """A session just opened; `token` is its secret and goes into the cookie, nowhere else."""
+
+    session: str
+    token: str
+    person: str
+
+
+def log_in(custody: Custody, database: Database, login: str, password: str, address: str) -> OpenedSession:
+    """Open a session by password; raises ProblemError login_wrong, whatever was wrong."""
+    with database.read() as session:
+        person = checks.person_of_login(session, login.strip().lower())
+        stored = accounts.password_hash(session, person.person) if person else None
+    matches = secrets.password_matches(password, stored)
+    if person is None or person.disabled or not matches:
+        raise _login_wrong()
+
+    def still_so(session: Session) -> None:
+        now = checks.person_state(session, person.person)
+        if now is None or now.disabled or accounts.password_hash(session, person.person) != stored:
+            raise _login_wrong()
+
+    return _open(custody, person.person, "password", address, still_so)
+
+
+def _login_wrong() -> ProblemError:
+    return ProblemError("login_wrong", "The log-in name or the password is wrong")
+
+
+def log_out(database: Database, public_id: str) -> None:
+    """End a session."""
+    with database.write() as session:
+        sessions.end(session, public_id)
+
+
+def link_person(database: Database, token: str) -> str | None:
+    """Return whose single-use link this is, None when it does not count (any more) or the account is closed."""
+    with database.read() as session:
+        person = accounts.link_person(session, token, clock.now())
+        state = checks.person_state(session, person) if person else None
+    return state.person if state is not None and not state.disabled else None
+
+
+def enter_by_link(custody: Custody, database: Database, token: str, password: str, address: str) -> OpenedSession:
+    """Use a link up: set the password chosen, end the person's other sessions, open one.
+
+    Raises ProblemError (link_invalid and those of a password); the link stays good when only the password was refused.
+    """
+    person = link_person(database, token)
+    if person is None:
+        raise _link_invalid()
+    with database.read() as session:
+        state = checks.person_state(session, person)
+    _check_password(password, state.login if state else "")
+    stored = secrets.hash_password(password)
+
+    def use(session: Session) -> None:
+        now = checks.person_state(session, person)
+        if now is None or now.disabled or not accounts.use_link(session, token, clock.now()):
+            raise _link_invalid()
+        accounts.set_password_hash(session, person, stored)
+        sessions.end_all_of(session, person)
+
+    return _open(custody, person, "link", address, use, password_set=True)
+
+
+def _link_invalid() -> ProblemError:
+    return ProblemError("link_invalid", "The link was used, has expired or never was")
+
+
+def change_password(
+    custody: Custody, database: Database, actor: Actor, person: str, current: str, password: str
+) -> None:
+    """Set a new password by the current one; the person's other sessions end.
+
+    Raises ProblemError (password_wrong and those of a password).
+    """
+    with database.read() as session:
+        state = checks.person_state(session, person)
+        stored = accounts.password_hash(session, person)
+    if state is None or not secrets.password_matches(current, stored):
+        raise ProblemError("password_wrong", "The current password is wrong")
+    _check_password(password, state.login)
+    fresh = secrets.hash_password(password)
+
+    def compose(session: Session) -> Sequence[Entry]:
+        if accounts.password_hash(session, person) != stored:
+            raise ProblemError("password_wrong", "The password was changed meanwhile")
+        accounts.set_password_hash(session, person, fresh)
+        accounts.drop_links(session, person)
+        sessions.end_all_of(session, person, but=actor.session)
+        return (_password_set(person, actor),)
+
+    custody.append_from(compose)
+
+
+def issue_console_code(database: Database, purpose: Literal["first", "second"]) -> str:
+    """Make a one-time code to print at the machine itself; former codes of the same purpose end.
+
+    Raises ProblemError admin_exists when the first admin is there already.
+    """
+    code = secrets.new_code()
+    with database.write() as session:
+        if purpose == "first" and checks.active_admins(session):
+            raise _admin_exists()
+        accounts.add_code(session, purpose, code, clock.now())
+    return code
+
+
+def admin_exists(database: Database) -> bool:
+    """Tell whether there is an admin whose account is open."""
+    with database.read() as session:
+        return bool(checks.active_admins(session))
+
+
+def _admin_exists() -> ProblemError:
+    return ProblemError("admin_exists", "There is an admin already")
+
+
+def create_first_admin(
+    custody: Custody, home: Home, *, code: str, name: str, login: str, password: str, address: str
+) -> OpenedSession:
+    """Make the first admin by the console code, and open their session.
+
+    Raises ProblemError (code_wrong, admin_exists, login_invalid, login_taken, name_missing and those of a password).
+    """
+    person = new_id()
+    described = make_description(person, "staff", name, login, home.settings.unit)
+    assert described.names is not None  # noqa: S101  just made
+    _check_password(password, described.names.login)
+    stored = secrets.hash_password(password)
+    opening = _Opening(person, "console", address)
+
+    def compose(session: Session) -> Sequence[Entry]:
+        if checks.active_admins(session):
+            raise _admin_exists()
+        if not accounts.use_code(session, "first", code, clock.now()):
+            raise ProblemError("code_wrong", "The console code is wrong, used or expired")
+        check_login_free(session, described)
+        accounts.set_password_hash(session, person, stored)
+        roles = RolesGranted.Fact(person=person, roles=(Role.ADMIN,), second="console")
+        return (
+            described.model_copy(update={"actor": opening.actor}),
+            RolesGranted(fact=roles, actor=opening.actor),
+            _password_set(person, opening.actor),
+            opening.keep(session),
+        )
+
+    custody.append_from(compose)
+    return opening.opened
+
+
+def make_description(
+    person: str,
+    kind: str,
+    name: str,
+    login: str,
+    unit: str,
+    certificate_number: str | None = None,
+    police_number: str | None = None,
+) -> PersonDescribed:
+    """Build a person's description from what was typed; raises ProblemError (name_missing, login_invalid)."""
+    names = {
+        "name": " ".join(name.split()),
+        "login": login.strip().lower(),
+        "unit": " ".join(unit.split()),
+        "certificate_number": (certificate_number or "").strip() or None,
+        "police_number": (police_number or "").strip() or None,
+    }
+    try:
+        return PersonDescribed.model_validate({"fact": {"person": person, "kind": kind}, "names": names})
+    except ValidationError as error:
+        field = error.errors()[0]["loc"][-1]
+        codes = {"name": "name_missing", "login": "login_invalid"}
+        raise ProblemError(codes.get(str(field), "kind_unknown"), f"The {field} can't be used") from error
+
+
+def check_login_free(session: Session, described: PersonDescribed) -> None:
+    """Raise ProblemError login_taken when somebody else logs in by that name."""
+    login = described.names.login if described.names else ""
+    holder = checks.person_of_login(session, login)
+    if holder is not None and holder.person != described.fact.person:
+        raise ProblemError("login_taken", f"Somebody logs in as {login!r} already")
+
+
+def _check_password(password: str, login: str) -> None:
+    problem = secrets.password_problem(password, login)
+    if problem is not None:
+        raise ProblemError(problem, "The password is too easy to guess")
+
+
+def _password_set(person: str, actor: Actor) -> AccountChanged:
+    return AccountChanged(fact=AccountChanged.Fact(person=person, change="password_set"), actor=actor)
+
+
+class _Opening:
+    """A session about to be opened: its secret, its entry and its row belong together."""
+
+    def __init__(self, person: str, strength: Strength, address: str) -> None:
+        self.opened = OpenedSession(session=new_id(), token=secrets.new_token(), person=person)
+        self.actor = Actor(person=person, via="web", session=self.opened.session, strength=strength)
+        self._address = address
+
+    def keep(self, session: Session) -> SessionOpened:
+        """Store the session and return its entry."""
+        sessions.add(
+            session,
+            public_id=self.opened.session,
+            token=self.opened.token,
+            person=self.opened.person,
+            strength=self.actor.strength,
+            address=self._address,
+            now=clock.now(),
+        )
+        return SessionOpened(fact=SessionOpened.Fact(session=self.opened.session), actor=self.actor)
+
+
+def _open(
+    custody: Custody,
+    person: str,
+    strength: Strength,
+    address: str,
+    check: Callable[[Session], None],
+    *,
+    password_set: bool = False,
+) -> OpenedSession:
+    opening = _Opening(person, strength, address)
+
+    def compose(session: Session) -> Sequence[Entry]:
+        check(session)
+        chosen = (_password_set(person, opening.actor),) if password_set else ()
+        return (*chosen, opening.keep(session))
+
+    custody.append_from(compose)
+    return opening.opened

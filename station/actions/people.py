@@ -1,0 +1,235 @@
+"""People, their roles and their accounts: what admins do.
+
+Guarantees: rights of an admin need two people: giving or taking that role, closing or opening an admin's account, and
+making a way into it; so do changes to one's own roles. The second is another admin, by password; while there is no
+other, a console code stands for them. There is always one admin left, and nobody is admin and auditor at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from station import clock
+from station.actions.login import check_login_free, make_description
+from station.actions.problems import ProblemError
+from station.catalogue import checks
+from station.custody import Custody
+from station.database import Database, Session
+from station.digest import new_id
+from station.errors import NotFoundError
+from station.records.entries import Actor, Entry
+from station.records.people_entries import AccountChanged, PersonDescribed, RolesGranted
+from station.records.terms import INCOMPATIBLE_ROLES, Role
+from station.state import accounts, secrets, sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What is typed about a person."""
+
+    kind: str
+    name: str
+    login: str
+    unit: str = ""
+    certificate_number: str | None = None
+    police_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """What the second person typed: another admin's log-in name and password, or a console code."""
+
+    login: str = ""
+    password: str = ""
+    console_code: str = ""
+
+
+NOBODY = Second()
+
+
+def second_needed(database: Database, person: str) -> Literal["password", "console"]:
+    """Return what stands for the second person when `person` is the first."""
+    with database.read() as session:
+        return "password" if checks.active_admins(session) - {person} else "console"
+
+
+def add_person(
+    custody: Custody,
+    database: Database,
+    actor: Actor,
+    description: Description,
+    roles: Sequence[Role] = (),
+    second: Second = NOBODY,
+) -> str:
+    """Add a person with their roles and return their id; they get in by a link (`issue_link`).
+
+    Raises ProblemError (name_missing, login_invalid, login_taken, kind_unknown, roles_incompatible, second_needed,
+    second_wrong, code_wrong).
+    """
+    described = _describe(new_id(), description, actor)
+    person = described.fact.person
+    wanted = _check_roles(roles)
+    agreeing = _verify_second(database, second)
+
+    def compose(session: Session) -> Sequence[Entry]:
+        check_login_free(session, described)
+        if not wanted:
+            return (described,)
+        agreed = _agree(session, actor, second, agreeing) if Role.ADMIN in wanted else None
+        return (described, _granted(person, wanted, agreed, actor))
+
+    custody.append_from(compose)
+    return person
+
+
+def describe_person(custody: Custody, actor: Actor, person: str, description: Description) -> None:
+    """Change a person's description; raises NotFoundError and what `add_person` raises about names."""
+    described = _describe(person, description, actor)
+
+    def compose(session: Session) -> Sequence[Entry]:
+        _require(session, person)
+        check_login_free(session, described)
+        return (described,)
+
+    custody.append_from(compose)
+
+
+def set_roles(
+    custody: Custody, database: Database, actor: Actor, person: str, roles: Sequence[Role], second: Second = NOBODY
+) -> None:
+    """Set the complete set of a person's roles; the same set again appends nothing.
+
+    Raises NotFoundError, ProblemError (roles_incompatible, last_admin, second_needed, second_wrong, code_wrong).
+    """
+    wanted = _check_roles(roles)
+    agreeing = _verify_second(database, second)
+
+    def compose(session: Session) -> Sequence[Entry]:
+        state = _require(session, person)
+        if state.roles == wanted:
+            return ()
+        if Role.ADMIN in state.roles - wanted:
+            _keep_an_admin(session, person)
+        about_admin = Role.ADMIN in state.roles ^ wanted
+        two = about_admin or person == actor.person
+        agreed = _agree(session, actor, second, agreeing) if two else None
+        return (_granted(person, wanted, agreed, actor),)
+
+    custody.append_from(compose)
+
+
+def set_disabled(
+    custody: Custody, database: Database, actor: Actor, person: str, disabled: bool, second: Second = NOBODY
+) -> None:
+    """Close a person's account, ending their sessions and links, or open it again; appends nothing if it is so already.
+
+    Raises NotFoundError, ProblemError (last_admin, second_needed, second_wrong, code_wrong).
+    """
+    agreeing = _verify_second(database, second)
+
+    def compose(session: Session) -> Sequence[Entry]:
+        state = _require(session, person)
+        if state.disabled == disabled:
+            return ()
+        if Role.ADMIN in state.roles:
+            if disabled:
+                _keep_an_admin(session, person)
+            _agree(session, actor, second, agreeing)
+        if disabled:
+            sessions.end_all_of(session, person)
+            accounts.drop_links(session, person)
+        return (_changed(person, "disabled" if disabled else "enabled", actor),)
+
+    custody.append_from(compose)
+
+
+def issue_link(custody: Custody, database: Database, actor: Actor, person: str, second: Second = NOBODY) -> str:
+    """Make a single-use log-in link for a person and return its token: good for 24 hours, shown once, stored nowhere.
+
+    Raises NotFoundError, ProblemError (account_closed, second_needed, second_wrong, code_wrong).
+    """
+    token = secrets.new_token()
+    agreeing = _verify_second(database, second)
+
+    def compose(session: Session) -> Sequence[Entry]:
+        state = _require(session, person)
+        if state.disabled:
+            raise ProblemError("account_closed", "The account is closed")
+        if Role.ADMIN in state.roles:
+            _agree(session, actor, second, agreeing)
+        accounts.add_link(session, person, token, clock.now())
+        return (_changed(person, "link_issued", actor),)
+
+    custody.append_from(compose)
+    return token
+
+
+def _describe(person: str, description: Description, actor: Actor) -> PersonDescribed:
+    described = make_description(
+        person,
+        description.kind,
+        description.name,
+        description.login,
+        description.unit,
+        description.certificate_number,
+        description.police_number,
+    )
+    return described.model_copy(update={"actor": actor})
+
+
+def _check_roles(roles: Sequence[Role]) -> frozenset[Role]:
+    wanted = frozenset(roles)
+    if any(pair <= wanted for pair in INCOMPATIBLE_ROLES):
+        raise ProblemError("roles_incompatible", "Nobody is admin and auditor at once")
+    return wanted
+
+
+def _require(session: Session, person: str) -> checks.PersonState:
+    state = checks.person_state(session, person)
+    if state is None:
+        raise NotFoundError(f"There is no person {person}")
+    return state
+
+
+def _keep_an_admin(session: Session, person: str) -> None:
+    if not checks.active_admins(session) - {person}:
+        raise ProblemError("last_admin", "There must be one admin at least")
+
+
+def _verify_second(database: Database, second: Second) -> str | None:
+    """Return the person whose log-in name and password were typed; hashing takes no lock of the database."""
+    if not second.login:
+        return None
+    with database.read() as session:
+        state = checks.person_of_login(session, second.login.strip().lower())
+        stored = accounts.password_hash(session, state.person) if state else None
+    matches = secrets.password_matches(second.password, stored)
+    if state is None or state.disabled or not matches:
+        raise ProblemError("second_wrong", "The second person's log-in name or password is wrong")
+    return state.person
+
+
+def _agree(session: Session, actor: Actor, second: Second, agreeing: str | None) -> str:
+    """Return who agreed, for the ledger; raises ProblemError when nobody did."""
+    if actor.via == "console":
+        return "console"  # whoever sits at the machine can print a console code
+    others = checks.active_admins(session) - {actor.person}
+    if others:
+        if agreeing is None:
+            raise ProblemError("second_needed", "A second admin must agree")
+        if agreeing not in others:
+            raise ProblemError("second_wrong", "The second person must be another admin")
+        return agreeing
+    if not second.console_code:
+        raise ProblemError("second_needed", "A console code must stand for the second admin")
+    if not accounts.use_code(session, "second", second.console_code, clock.now()):
+        raise ProblemError("code_wrong", "The console code is wrong, used or expired")
+    return "console"
+
+
+def _granted(person: str, roles: frozenset[Role], second: str | None, actor: Actor) -> RolesGranted:
+    return RolesGranted(fact=RolesGranted.Fact(person=person, roles=tuple(sorted(roles)), second=second), actor=actor)
+
+
+def _changed(person: str, change: Literal["link_issued", "disabled", "enabled"], actor: Actor) -> AccountChanged:
+    return AccountChanged(fact=AccountChanged.Fact(person=person, change=change), actor=actor)
