@@ -1,19 +1,25 @@
 """What is going on at each slot right now: one small file a slot, replaced atomically, read by the dock board.
 
-Progress is not evidence: nothing here is sealed, and a missing or torn file only means an empty slot.
-`active_pid` lets a reader tell a docking cut short by a crash from one still running.
+Progress is not evidence: nothing here is sealed, and a missing or torn file only means an empty slot. Guarantee: one
+docking a slot, by a lock that ends with its process; a docking cut short by a crash is shown as failed, not as busy.
 """
 
+import fcntl
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from station import clock, durable
+from station.errors import ConflictError
 
 SlotState = Literal["reading", "copying", "finishing", "done", "partly", "failed"]
 _ACTIVE: frozenset[SlotState] = frozenset({"reading", "copying", "finishing"})
+_INTERVAL_SECONDS = 0.2
+_RATE_OVER_SECONDS = 3.0
 
 
 class SlotBoard(BaseModel):
@@ -43,12 +49,70 @@ class SlotBoard(BaseModel):
     updated_at: str = ""
 
 
-def write_slot(run: Path, line: SlotBoard) -> None:
-    """Publish a slot's line below `run`/board."""
+class SlotMeter:
+    """The pen of one slot's line: measures rate and time to go, and writes at most five times a second."""
+
+    def __init__(self, run: Path, slot: int, shown: Callable[[SlotBoard], None]) -> None:
+        """Begin at `reading`; `shown` is called with every line written."""
+        self._run = run
+        self._shown = shown
+        self.line = SlotBoard(slot=slot, state="reading", pid=os.getpid())
+        self._written_at = -_INTERVAL_SECONDS
+        self._samples: list[tuple[float, int]] = []
+        self._write()
+
+    def update(self, *, force: bool = False, **changes: Any) -> None:
+        """Change the line's fields; it is written when a fifth of a second has passed, or the state changed."""
+        force = force or changes.get("state", self.line.state) != self.line.state
+        self.line = self.line.model_copy(update=changes)
+        now = clock.monotonic()
+        if force or now - self._written_at >= _INTERVAL_SECONDS:
+            self._measure(now)
+            self._write()
+
+    def _measure(self, now: float) -> None:
+        self._samples = [each for each in self._samples if now - each[0] <= _RATE_OVER_SECONDS]
+        self._samples.append((now, self.line.bytes_done))
+        (first_at, first_bytes), (last_at, last_bytes) = self._samples[0], self._samples[-1]
+        rate = int((last_bytes - first_bytes) / (last_at - first_at)) if last_at > first_at else None
+        left = self.line.bytes_total - self.line.bytes_done
+        eta = -(-left // rate) if rate and self.line.state == "copying" else None
+        self.line = self.line.model_copy(update={"rate": rate, "eta_seconds": eta})
+
+    def _write(self) -> None:
+        self._written_at = clock.monotonic()
+        self.line = self.line.model_copy(update={"updated_at": clock.timestamp()})
+        durable.replace_volatile(self._run / "board" / f"{self.line.slot}.json", self.line.model_dump_json().encode())
+        self._shown(self.line)
+
+
+@contextmanager
+def slot_meter(run: Path, slot: int | None, slots: int, shown: Callable[[SlotBoard], None]) -> Iterator[SlotMeter]:
+    """Hold a slot (the lowest free one when None) and its pen for one docking.
+
+    Raises ConflictError when the slot, or every slot, is busy. Whatever ends the docking early is shown as failed.
+    """
     folder = run / "board"
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-    stamped = line.model_copy(update={"pid": os.getpid(), "updated_at": clock.timestamp()})
-    durable.replace_volatile(folder / f"{line.slot}.json", stamped.model_dump_json().encode())
+    for number in (slot,) if slot is not None else range(1, slots + 1):
+        lock = os.open(folder / f"{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        try:
+            meter = SlotMeter(run, number, shown)
+            try:
+                yield meter
+            except BaseException:
+                meter.update(state="failed", problem=meter.line.problem or "source_unreadable")
+                raise
+        finally:
+            os.close(lock)
+        return
+    which = f"Slot {slot} is" if slot is not None else f"All {slots} slots are"
+    raise ConflictError(f"{which} busy with another docking", hint="Wait for it, or name a free slot with --slot")
 
 
 def read_slots(run: Path) -> dict[int, SlotBoard]:
@@ -59,11 +123,7 @@ def read_slots(run: Path) -> dict[int, SlotBoard]:
             line = SlotBoard.model_validate_json(path.read_bytes())
         except (OSError, ValidationError):
             continue  # being replaced or torn by a crash: the slot is shown as empty
-        if line.state in _ACTIVE and not _is_alive(line.pid):
+        if line.state in _ACTIVE and not Path(f"/proc/{line.pid}").is_dir():
             line = line.model_copy(update={"state": "failed", "problem": "station_stopped"})
         lines[line.slot] = line
     return lines
-
-
-def _is_alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").is_dir()

@@ -91,6 +91,13 @@ def choose_profile(
     return best[0] if best else profiles[FALLBACK]
 
 
+def named_profile(profiles: dict[str, Profile], name: str | None) -> Profile | None:
+    """Return the profile a person named, None when they named none; raises ProfileError for an unknown one."""
+    if name is not None and name not in profiles:
+        raise ProfileError(f"There is no profile {name!r}", hint=f"Known are: {', '.join(sorted(profiles))}")
+    return profiles[name] if name is not None else None
+
+
 def _claims(profile: Profile, files: Sequence[tuple[str, Media | None]], labels: Sequence[str | None]) -> bool:
     share = profile.match.names_share_percent
     if share is None:

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from station.records.entries import Actor, Entry, Media, Part, Place, Sha256
+from station.records.entries import Actor, Entry, Media, Part, Place, Readback, Sha256
 from station.records.reading import BadRange, RawName, RawTimes
 from station.records.terms import FileResult, Source, TimeTrust
 
@@ -136,7 +136,7 @@ class ClipFact(Part):
     size_bytes: int = Field(ge=0)
     media: Media
     container: str
-    readback: Literal["direct", "dropped", "none"]
+    readback: Readback
     important: bool = False
     sequence: int | None = None
     device_time: str | None = None

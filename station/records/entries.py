@@ -9,12 +9,13 @@ Frozen once released: fields are added with a default, never renamed or removed.
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field
 
 from station.records.draft import Draft, Json
 
 Sha256 = str
 Media = Literal["video", "audio", "photo"]
+Readback = Literal["direct", "dropped", "none"]
 
 
 class Part(BaseModel):
@@ -77,6 +78,6 @@ class Entry(BaseModel):
         return Draft(self.TYPE, self.subjects(), parts)
 
     @classmethod
-    def read(cls, parts: Mapping[str, JsonValue]) -> Self:
+    def read(cls, parts: Mapping[str, Json]) -> Self:
         """Rebuild the entry from its parts; an erased one is simply missing. Raises pydantic.ValidationError."""
         return cls.model_validate(dict(parts))

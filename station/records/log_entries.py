@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from station.records.entries import Actor, Entry, Part, Sha256
+from station.records.entries import Actor, Entry, Part, Readback, Sha256
 
 
 class LogStarted(Entry):
@@ -66,7 +66,7 @@ class CheckCompleted(Entry):
         damaged: tuple[str, ...] = ()
         outcome: Literal["sound", "damaged", "not_checked"]
         log_size: int = Field(ge=0)
-        readback: Literal["direct", "dropped", "none"]
+        readback: Readback
 
     fact: Fact
     actor: Actor | None = None

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from pydantic import JsonValue, ValidationError
+from pydantic import ValidationError
 
 from station.errors import DamagedError
 from station.records import case_entries, docking_entries, log_entries, people_entries
+from station.records.draft import Json
 from station.records.entries import Entry
 
 ENTRY_TYPES: dict[str, type[Entry]] = {
@@ -42,7 +43,7 @@ ENTRY_TYPES: dict[str, type[Entry]] = {
 }
 
 
-def read_entry(seq: int, type_name: str, parts: Mapping[str, JsonValue]) -> Entry:
+def read_entry(seq: int, type_name: str, parts: Mapping[str, Json]) -> Entry:
     """Rebuild a typed entry; raises DamagedError for an unknown type or parts that do not fit it."""
     entry_type = ENTRY_TYPES.get(type_name)
     if entry_type is None:
