@@ -123,14 +123,14 @@ def change_password(
     custody.append_from(compose)
 
 
-def issue_console_code(database: Database, purpose: Literal["first", "second"]) -> str:
+def issue_console_code(database: Database, purpose: Literal["first_admin", "second_admin"]) -> str:
     """Make a one-time code to print at the machine itself; former codes of the same purpose end.
 
     Raises ProblemError admin_exists when the first admin is there already.
     """
     code = secrets.new_code()
     with database.write() as session:
-        if purpose == "first" and checks.active_admins(session):
+        if purpose == "first_admin" and checks.active_admins(session):
             raise _admin_exists()
         accounts.add_code(session, purpose, code, clock.now())
     return code
@@ -163,7 +163,7 @@ def create_first_admin(
     def compose(session: Session) -> Sequence[Entry]:
         if checks.active_admins(session):
             raise _admin_exists()
-        if not accounts.use_code(session, "first", code, clock.now()):
+        if not accounts.use_code(session, "first_admin", code, clock.now()):
             raise ProblemError("code_wrong", "The console code is wrong, used or expired")
         check_login_free(session, described)
         accounts.set_password_hash(session, person, stored)

@@ -222,7 +222,7 @@ def _agree(session: Session, actor: Actor, second: Second, agreeing: str | None)
         return agreeing
     if not second.console_code:
         raise ProblemError("second_needed", "A console code must stand for the second admin")
-    if not accounts.use_code(session, "second", second.console_code, clock.now()):
+    if not accounts.use_code(session, "second_admin", second.console_code, clock.now()):
         raise ProblemError("code_wrong", "The console code is wrong, used or expired")
     return "console"
 

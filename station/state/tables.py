@@ -53,10 +53,10 @@ class Link(Table, table=True):
 
 
 class ConsoleCode(Table, table=True):
-    """A one-time code printed at the machine itself: `purpose` first (the first admin) or second (the other admin)."""
+    """A one-time code printed at the machine itself: `purpose` first_admin, or second_admin where there is one only."""
 
     __tablename__: ClassVar[Any] = "state_console_code"
-    __table_args__ = (CheckConstraint("purpose IN ('first', 'second')"),)
+    __table_args__ = (CheckConstraint("purpose IN ('first_admin', 'second_admin')"),)
     code_hash: str = Field(primary_key=True)
     purpose: str
     created_at: str

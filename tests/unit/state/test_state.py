@@ -51,7 +51,7 @@ def test_no_secret_of_a_session_is_stored(state: Database) -> None:
     open_session(state)
     with state.write() as session:
         accounts.add_link(session, "p1", "link-token", clock.now())
-        accounts.add_code(session, "first", "ABCD-EFGH-JKLM", clock.now())
+        accounts.add_code(session, "first_admin", "ABCD-EFGH-JKLM", clock.now())
     with state.read() as session:
         everything = str([session.execute(table.select()).all() for table in metadata.sorted_tables])
     for secret in ("secret-token", "link-token", "ABCD-EFGH-JKLM", "ABCDEFGHJKLM"):
@@ -126,16 +126,16 @@ def test_a_new_link_ends_the_former_one(state: Database) -> None:
 def test_a_console_code_counts_once_for_its_purpose_however_it_is_typed(state: Database) -> None:
     code = secrets.new_code()
     with state.write() as session:
-        accounts.add_code(session, "second", code, clock.now())
-        assert not accounts.use_code(session, "first", code, clock.now())
-        assert accounts.use_code(session, "second", code.lower().replace("-", " "), clock.now())
-        assert not accounts.use_code(session, "second", code, clock.now())
+        accounts.add_code(session, "second_admin", code, clock.now())
+        assert not accounts.use_code(session, "first_admin", code, clock.now())
+        assert accounts.use_code(session, "second_admin", code.lower().replace("-", " "), clock.now())
+        assert not accounts.use_code(session, "second_admin", code, clock.now())
 
 
 def test_a_console_code_ends_after_half_an_hour(state: Database) -> None:
     with state.write() as session:
-        accounts.add_code(session, "first", "ABCD-EFGH-JKLM", clock.now())
-        assert not accounts.code_counts(session, "first", "ABCD-EFGH-JKLM", clock.now() + timedelta(minutes=31))
+        accounts.add_code(session, "first_admin", "ABCD-EFGH-JKLM", clock.now())
+        assert not accounts.code_counts(session, "first_admin", "ABCD-EFGH-JKLM", clock.now() + timedelta(minutes=31))
 
 
 @pytest.mark.parametrize(

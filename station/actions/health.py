@@ -1,0 +1,98 @@
+"""How the station is: disks, encryption, ledger, background work. Changes nothing but that the signer seals the log now."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from station import clock
+from station.catalogue.overview import list_alarms
+from station.config import Home
+from station.custody import Custody
+from station.database import Database
+from station.errors import LedgerError, StationError
+from station.evidence.store import LocalStore
+from station.ledger import log
+from station.state import work
+
+Grade = Literal["ok", "warn", "bad"]
+_UNSEALED_BEARABLE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: `code` is stable, `value` a plain figure or name (sizes in bytes), never a sentence."""
+
+    code: str
+    state: Grade
+    value: str
+
+
+def examine(home: Home, database: Database, custody: Custody, store: LocalStore) -> tuple[Finding, ...]:
+    """Return the findings, worst ones marked `bad`: vault, free space, encryption, signer, ledger, work, alarms."""
+    return (
+        _vault(store),
+        _space(home, store),
+        _encryption(home),
+        _signer(custody),
+        *_database(database),
+        Finding("engine", "ok", "SQLite" if database.is_sqlite else "PostgreSQL"),
+        _programs(),
+        Finding("checked_at", "ok", clock.timestamp()),
+    )
+
+
+def _vault(store: LocalStore) -> Finding:
+    try:
+        return Finding("vault", "ok", store.check_identity())
+    except StationError:
+        return Finding("vault", "bad", str(store.root))
+
+
+def _space(home: Home, store: LocalStore) -> Finding:
+    try:
+        free = store.free_bytes()
+    except OSError:
+        return Finding("free_bytes", "bad", "")
+    grade: Grade = "bad" if free == 0 else "warn" if free < 10 * max(home.settings.reserve_bytes, 1 << 30) else "ok"
+    return Finding("free_bytes", grade, str(free))
+
+
+def _encryption(home: Home) -> Finding:
+    """Tell whether the vault's file system lies on LUKS, by the device mapper's name for it."""
+    try:
+        device = os.stat(home.vault).st_dev  # noqa: PTH116  the device number is what is asked
+        name = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/dm/uuid").read_text(encoding="ascii")
+    except OSError:
+        name = ""
+    encrypted = name.startswith("CRYPT-LUKS")
+    return Finding("encryption", "ok" if encrypted else "warn", "LUKS" if encrypted else "none")
+
+
+def _signer(custody: Custody) -> Finding:
+    try:
+        return Finding("signer", "ok", str(custody.seal().size))
+    except LedgerError as error:
+        return Finding("signer", "bad", type(error).__name__)
+
+
+def _database(database: Database) -> tuple[Finding, ...]:
+    with database.read() as session:
+        size = log.head(session).size
+        checkpoint = log.latest_checkpoint(session)
+        jobs = work.counts(session)
+        alarms = len(list_alarms(session, limit=1000))
+    unsealed = size - (checkpoint.size if checkpoint else 0)
+    return (
+        Finding("ledger_entries", "ok", str(size)),
+        Finding("unsealed", "ok" if unsealed < _UNSEALED_BEARABLE else "warn", str(unsealed)),
+        Finding("work_waiting", "ok", str(jobs.get("waiting", 0) + jobs.get("running", 0))),
+        Finding("work_failed", "warn" if jobs.get("failed") else "ok", str(jobs.get("failed", 0))),
+        Finding("alarms", "warn" if alarms else "ok", str(alarms)),
+    )
+
+
+def _programs() -> Finding:
+    missing = [name for name in ("ffmpeg", "ffprobe") if shutil.which(name) is None]
+    return Finding("programs", "warn" if missing else "ok", ", ".join(missing) or "ffmpeg")

@@ -1,0 +1,83 @@
+"""Which bytes a person gets to see of a clip, and as what; nothing here checks who asks (see `access`).
+
+Guarantees: a suspected secret has no bytes for anybody; an original is handed out only whole and as the type of our own
+sniff, never of its name; a browser-playable original is played from the vault as it is, without a copy.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from station.catalogue.clips import ClipBytes
+from station.config import Home
+from station.database import Session
+from station.derive import layout
+from station.evidence.store import LocalStore
+from station.records.terms import ClipStage, Sensitivity
+from station.state import work
+
+PROXY = "proxy"
+POSTER_TYPE = "image/webp"
+_PROXY_TYPE = "video/mp4"
+# (media, container by our sniff): what browsers call it. Anything else is not handed out as an original.
+_TYPES = {
+    ("video", "mov"): "video/mp4",
+    ("audio", "mov"): "audio/mp4",
+    ("audio", "wav"): "audio/wav",
+    ("audio", "mp3"): "audio/mpeg",
+    ("audio", "aac"): "audio/aac",
+    ("audio", "ogg"): "audio/ogg",
+    ("audio", "flac"): "audio/flac",
+    ("photo", "jpeg"): "image/jpeg",
+    ("photo", "png"): "image/png",
+}
+_BLOCKING_STAGES = {ClipStage.INCOMPLETE.value: "incomplete", ClipStage.DISPOSED.value: "disposed"}
+ProxyStage = Literal["none", "waiting", "running", "ready", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """A file to send: its type, and a validator that changes with its content (RFC 9110 section 8.8.3)."""
+
+    path: Path
+    media_type: str
+    etag: str
+
+
+def blocked(held: ClipBytes) -> str | None:
+    """Return why nobody gets to see the clip's footage, as a code, or None."""
+    if held.sensitivity == Sensitivity.SUSPECTED_SECRET:
+        return "suspected_secret"
+    return _BLOCKING_STAGES.get(held.stage)
+
+
+def poster(home: Home, held: ClipBytes) -> Footage | None:
+    """Return the clip's poster, None when there is none (yet) or it is blocked."""
+    if held.sensitivity == Sensitivity.SUSPECTED_SECRET or held.stage == ClipStage.DISPOSED:
+        return None
+    path = layout.poster_path(home.derived, held.sha256)
+    return Footage(path, POSTER_TYPE, f'"{held.sha256}-poster"') if path.is_file() else None
+
+
+def footage(home: Home, store: LocalStore, held: ClipBytes) -> Footage | None:
+    """Return what is played: the original where a browser plays it, else the copy made for it; None: nothing (yet)."""
+    if blocked(held) is not None:
+        return None
+    original = _TYPES.get((held.media, held.container))
+    if held.playable == "original" and original is not None:
+        path = store.path(held.sha256)
+        return Footage(path, original, f'"{held.sha256}"') if path.is_file() else None
+    path = layout.proxy_path(home.derived, held.sha256)
+    return Footage(path, _PROXY_TYPE, f'"{held.sha256}-proxy"') if path.is_file() else None
+
+
+def proxy_progress(session: Session, home: Home, held: ClipBytes) -> tuple[ProxyStage, int]:
+    """Return how far the playable copy is, and its per mille; `none` where the original is played or nothing can be."""
+    if held.playable != "proxy" or held.media == "photo" or blocked(held) is not None:
+        return "none", 0
+    if layout.proxy_path(home.derived, held.sha256).is_file():
+        return "ready", 1000
+    progress = work.find(session, held.sha256, PROXY)
+    if progress is None or progress.state == "ready":  # ready, but the file is gone: it will be made again
+        return "waiting", 0
+    return progress.state, progress.per_mille
