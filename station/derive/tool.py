@@ -41,7 +41,7 @@ _DECODERS = (
     "h264,hevc,mpeg4,mpeg2video,mpeg1video,mjpeg,h263,h263i,flv,msmpeg4,msmpeg4v2,wmv1,wmv2,wmv3,vc1,"
     "vp8,vp9,libdav1d,theora,png,"
     "aac,aac_latm,mp3float,mp3,mp2float,mp2,ac3,opus,libopus,vorbis,flac,alac,amrnb,amrwb,"
-    "wmav1,wmav2,wmapro,gsm,gsm_ms,adpcm_ima_wav,adpcm_ima_qt,adpcm_ms,adpcm_g726,g723_1,"
+    "wmav1,wmav2,wmapro,gsm,gsm_ms,adpcm_ima_wav,adpcm_ima_qt,adpcm_ms,g726,g726le,g723_1,"
     "pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_f32le,pcm_u8,pcm_s8,pcm_alaw,pcm_mulaw,pcm_dvd,pcm_bluray"
 )
 

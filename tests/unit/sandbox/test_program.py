@@ -36,7 +36,7 @@ def test_an_input_below_a_folder_only_we_may_enter_is_readable(work, tmp_path):
 
 
 def test_the_same_holds_when_an_unprivileged_user_started_it(make_child):
-    child = make_child("nobody")
+    child = make_child("nobody" if os.geteuid() == 0 else "us")
     snippet = """
 (folder / "home").mkdir(mode=0o700); clip = folder / "home" / "clip"; clip.write_text("content"); clip.chmod(0o440)
 with work_folder(folder / "home", "nobody") as work:
