@@ -147,7 +147,7 @@ def _admin_exists() -> ProblemError:
 
 
 def create_first_admin(
-    custody: Custody, home: Home, *, code: str, name: str, login: str, password: str, address: str
+    custody: Custody, database: Database, home: Home, *, code: str, name: str, login: str, password: str, address: str
 ) -> OpenedSession:
     """Make the first admin by the console code, and open their session.
 
@@ -156,6 +156,11 @@ def create_first_admin(
     person = new_id()
     described = make_description(person, "staff", name, login, home.settings.unit)
     assert described.names is not None  # noqa: S101  just made
+    with database.read() as session:  # before hashing: nobody makes us work without a code
+        if checks.active_admins(session):
+            raise _admin_exists()
+        if not accounts.code_counts(session, "first_admin", code, clock.now()):
+            raise ProblemError("code_wrong", "The console code is wrong, used or expired")
     _check_password(password, described.names.login)
     stored = secrets.hash_password(password)
     opening = _Opening(person, "console", address)

@@ -60,8 +60,8 @@ def add_person(
     description: Description,
     roles: Sequence[Role] = (),
     second: Second = NOBODY,
-) -> str:
-    """Add a person with their roles and return their id; they get in by a link (`issue_link`).
+) -> tuple[str, str]:
+    """Add a person with their roles; returns their id and the token of the single-use link they get in by.
 
     Raises ProblemError (name_missing, login_invalid, login_taken, kind_unknown, roles_incompatible, second_needed,
     second_wrong, code_wrong).
@@ -70,16 +70,17 @@ def add_person(
     person = described.fact.person
     wanted = _check_roles(roles)
     agreeing = _verify_second(database, second)
+    token = secrets.new_token()
 
     def compose(session: Session) -> Sequence[Entry]:
         check_login_free(session, described)
-        if not wanted:
-            return (described,)
         agreed = _agree(session, actor, second, agreeing) if Role.ADMIN in wanted else None
-        return (described, _granted(person, wanted, agreed, actor))
+        accounts.add_link(session, person, token, clock.now())
+        granted = (_granted(person, wanted, agreed, actor),) if wanted else ()
+        return (described, *granted, _changed(person, "link_issued", actor))
 
     custody.append_from(compose)
-    return person
+    return person, token
 
 
 def describe_person(custody: Custody, actor: Actor, person: str, description: Description) -> None:
