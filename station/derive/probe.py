@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from station.derive import tool
+from station.derive.places import Place, read_exif_place, read_iso_place
 from station.derive.playback import Playable, judge
 from station.derive.streams import AudioStream, VideoStream
+from station.errors import SandboxError
 from station.sandbox.confinement import Limits
 from station.sandbox.program import Ending, Finished
 from station.sniff import Sniffed
@@ -37,14 +39,6 @@ class Reason(StrEnum):
     NO_MEDIA = "no_media"  # readable, but neither picture nor sound in it
     TOO_LARGE = "too_large"  # claims more pixels than any recorder has
     LIMITS = "limits"  # reading it took more time or memory than it may
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Degrees north and east as decimal text, in the file's own datum (by its format's rule WGS 84)."""
-
-    latitude: str
-    longitude: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +73,7 @@ def probe(path: Path, sniffed: Sniffed, *, work: Path, user: str) -> Probe:
     `work` is a work folder of `sandbox.program` owned by `user`, whom the tool runs as when we are root.
     """
     demuxer = tool.find_demuxer(sniffed.container)
-    if path.stat().st_size == 0:
+    if _size_of(path) == 0:
         return _unreadable(sniffed, Reason.EMPTY, "", "")
     if demuxer is None:
         return _unreadable(sniffed, Reason.FOREIGN, "", "")
@@ -167,8 +161,13 @@ def _read_facts(report: Mapping[str, Any], sniffed: Sniffed) -> dict[str, Any]:
         or next((time for time in (_first(_mapping(s.get("tags")), "creation_time") for s in streams) if time), None),
         "make": _first(exif, "Make") or _first(tags, "com.apple.quicktime.make", "make"),
         "model": _first(exif, "Model") or _first(tags, "com.apple.quicktime.model", "model"),
-        "place": _read_exif_place(exif)
-        or _read_iso_place(_first(tags, "com.apple.quicktime.location.ISO6709", "location", "location-eng") or ""),
+        "place": read_exif_place(
+            _first(exif, "GPSLatitude"),
+            _first(exif, "GPSLatitudeRef"),
+            _first(exif, "GPSLongitude"),
+            _first(exif, "GPSLongitudeRef"),
+        )
+        or read_iso_place(_first(tags, "com.apple.quicktime.location.ISO6709", "location", "location-eng") or ""),
     }
 
 
@@ -198,46 +197,6 @@ def _read_audio(stream: Mapping[str, Any]) -> AudioStream:
     )
 
 
-# ISO 6709 annex H: sign and degrees with optional decimals; degrees and minutes are told apart by digit count.
-_ISO_PLACE = re.compile(r"([+-])(\d{2})(\d{2})?(\d{2})?(\.\d+)?([+-])(\d{3})(\d{2})?(\d{2})?(\.\d+)?")
-
-
-def _read_iso_place(text: str) -> Place | None:
-    found = _ISO_PLACE.match(text)
-    if not found:
-        return None
-    return _place(_iso_degrees(*found.groups()[:5]), _iso_degrees(*found.groups()[5:]))
-
-
-def _iso_degrees(sign: str, degrees: str, minutes: str | None, seconds: str | None, decimals: str | None) -> Decimal:
-    parts = [degrees, *(part for part in (minutes, seconds) if part)]
-    parts[-1] += decimals or ""
-    value = sum((Decimal(part) / 60**power for power, part in enumerate(parts)), Decimal())
-    return -value if sign == "-" else value
-
-
-def _read_exif_place(exif: Mapping[str, Any]) -> Place | None:
-    latitude = _exif_degrees(_first(exif, "GPSLatitude"), _first(exif, "GPSLatitudeRef"), "S")
-    longitude = _exif_degrees(_first(exif, "GPSLongitude"), _first(exif, "GPSLongitudeRef"), "W")
-    return None if latitude is None or longitude is None else _place(latitude, longitude)
-
-
-def _exif_degrees(text: str | None, side: str | None, negative_side: str) -> Decimal | None:
-    """Read `15:1, 50:1, 79944:10000` (degrees, minutes, seconds as fractions), as ffprobe prints EXIF rationals."""
-    fractions = re.findall(r"(\d{1,10}):(\d{1,10})", text or "")
-    if len(fractions) != 3 or side is None or any(int(below) == 0 for _, below in fractions):
-        return None
-    value = sum((Decimal(a) / Decimal(b) / 60**power for power, (a, b) in enumerate(fractions)), Decimal())
-    return -value if side.startswith(negative_side) else value
-
-
-def _place(latitude: Decimal, longitude: Decimal) -> Place | None:
-    # 0,0 is what recorders without a fix write.
-    if abs(latitude) > 90 or abs(longitude) > 180 or latitude == longitude == 0:
-        return None
-    return Place(f"{latitude:.6f}", f"{longitude:.6f}")
-
-
 def _find_reason(finished: Finished, facts: Mapping[str, Any]) -> Reason | None:
     words = finished.stderr_tail
     video: VideoStream | None = facts["video"]
@@ -264,6 +223,13 @@ def _unreadable(sniffed: Sniffed, reason: Reason, detail: str, version: str) -> 
         playable=Playable.NONE,
         playable_reason=reason.value,
     )
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError as error:
+        raise SandboxError(f"{path} can't be opened: {error.strerror}") from error
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -19,7 +19,8 @@ from station.sandbox.confinement import Limits
 from station.sniff import Sniffed
 
 PROXY_PIXELS = 1280
-_UNKNOWN_LENGTH_SECONDS = 4 * 3600
+_LONGEST_SECONDS = 12 * 3600  # a shift
+_LEAST_BYTES_PER_SECOND = 600  # of AMR, the thriftiest format of recorders
 _MIB = 1024 * 1024
 _BITS_PER_SECOND = 4_000_000  # the most the picture may take, so that a shift's copies fit the disk
 _VIDEO_OPTIONS = {
@@ -73,6 +74,7 @@ def make_proxy(
     demuxer = tool.find_demuxer(facts.container)
     if not facts.ok or demuxer is None or facts.media == "photo":
         raise DerivationError("No playable copy can be made of this file", kept="The original is untouched")
+    limits = _limits_for(facts, source.stat().st_size)
     progress = _Progress(facts.duration_ms, on_progress) if on_progress else _ignore
 
     def attempt(name: str, *, with_sound: bool) -> tuple[Proxy, Path]:
@@ -81,7 +83,7 @@ def make_proxy(
             source,
             work=work,
             user=user,
-            limits=_limits_for(facts),
+            limits=limits,
             on_progress=progress,
             cancel=cancel,
         )
@@ -103,10 +105,9 @@ def make_proxy(
 
 
 def _check_copy(made: Path, facts: Probe, *, work: Path, user: str) -> tuple[Probe, int]:
-    try:
-        copy = probe(made, Sniffed("video", "mov"), work=work, user=user)
-    except FileNotFoundError as error:
-        raise DerivationError("No playable copy was made", kept="The original is untouched") from error
+    if not made.is_file():
+        raise DerivationError("No playable copy was made", kept="The original is untouched")
+    copy = probe(made, Sniffed("video", "mov"), work=work, user=user)
     plays = copy.ok and copy.playable is Playable.ORIGINAL and copy.media == facts.media
     if not plays or copy.duration_ms is None:
         raise DerivationError(
@@ -132,15 +133,19 @@ def _plan(demuxer: str, facts: Probe, name: str, *, with_sound: bool) -> list[st
     return graphs.write_movie(streams, name, **options)
 
 
-def _limits_for(facts: Probe) -> Limits:
-    """Allow a multiple of the length: a slow machine takes longer than real time for H.265 in 4K."""
-    seconds = (facts.duration_ms or _UNKNOWN_LENGTH_SECONDS * 1000) // 1000 + 1
+def _limits_for(facts: Probe, size_bytes: int) -> Limits:
+    """Allow a multiple of the length: a slow machine takes longer than real time for H.265 in 4K.
+
+    A claimed length counts only as far as a file of this size can hold it.
+    """
+    most = min(_LONGEST_SECONDS, 60 + size_bytes // _LEAST_BYTES_PER_SECOND)
+    seconds = most if facts.duration_ms is None else min(most, facts.duration_ms // 1000 + 1)
     return Limits(
-        cpu_seconds=300 + 20 * seconds,
+        cpu_seconds=300 + 10 * seconds,
         address_space_bytes=3 * tool.GIB,
         file_size_bytes=64 * _MIB + 2 * seconds * _BITS_PER_SECOND // 8,
         open_files=64,
-        wall_seconds=600 + 30 * seconds,
+        wall_seconds=600 + 15 * seconds,
     )
 
 

@@ -7,8 +7,9 @@ import struct
 import pytest
 
 from station.derive import probe as probing
+from station.derive.places import Place, read_exif_place, read_iso_place
 from station.derive.playback import Playable
-from station.derive.probe import Place, Reason
+from station.derive.probe import Reason
 from station.sandbox.program import Ending, Finished
 from station.sniff import Sniffed
 
@@ -205,14 +206,9 @@ def test_hostile_values_from_the_tool_become_absence(monkeypatch, examine, clips
     ],
 )
 def test_places_are_read_in_every_form_of_iso_6709(text, place):
-    assert probing._read_iso_place(text) == place
+    assert read_iso_place(text) == place
 
 
 def test_a_photo_s_place_with_a_fraction_by_nothing_is_absent():
-    tags = {
-        "GPSLatitude": "1:0, 2:1, 3:1",
-        "GPSLatitudeRef": "N",
-        "GPSLongitude": "1:1, 2:1, 3:1",
-        "GPSLongitudeRef": "E",
-    }
-    assert probing._read_exif_place(tags) is None
+    assert read_exif_place("1:0, 2:1, 3:1", "N", "1:1, 2:1, 3:1", "E") is None
+    assert read_exif_place("1:1, 2:1, 3:1", "N", "1:1, 2:1, 3:1", None) is None

@@ -95,11 +95,17 @@ def test_a_cancelled_copy_leaves_nothing(examine, clips, work, tmp_path):
 
 def test_a_copy_that_breaks_its_limits_is_an_error_and_not_a_short_copy(examine, clips, work, tmp_path, monkeypatch):
     facts = examine(clips / "h265.mp4")
-    small = dataclasses.replace(proxy._limits_for(facts), file_size_bytes=2000)
-    monkeypatch.setattr(proxy, "_limits_for", lambda facts: small)
+    small = dataclasses.replace(proxy._limits_for(facts, 10_000), file_size_bytes=2000)
+    monkeypatch.setattr(proxy, "_limits_for", lambda facts, size_bytes: small)
     with pytest.raises(DerivationError, match="larger file than it may"):
         make_proxy(clips / "h265.mp4", facts, tmp_path / "proxy.mp4", work=work, user=USER)
     assert not (tmp_path / "proxy.mp4").exists()
+
+
+def test_a_small_file_that_claims_a_month_gets_no_month_of_work(examine, clips):
+    facts = dataclasses.replace(examine(clips / "h265.mp4"), duration_ms=30 * 24 * 3600 * 1000)
+    assert proxy._limits_for(facts, 100_000).wall_seconds < 2 * 3600
+    assert proxy._limits_for(facts, 1 << 40).wall_seconds < 8 * 24 * 3600
 
 
 def test_an_unreadable_file_gets_no_copy(examine, clips, work, tmp_path):
