@@ -35,10 +35,14 @@ def make_proof(index: int, path: Sequence[bytes], checkpoint: str) -> str:
     return "\n".join(lines)
 
 
-def parse_proof(text: str) -> Proof:
+def parse_proof(raw: bytes | str) -> Proof:
     """Read a proof; raises DamagedError."""
-    if len(text) > _PROOF_BYTES:
+    if len(raw) > _PROOF_BYTES:
         raise DamagedError("A proof is longer than any that is honest")
+    try:
+        text = raw.decode() if isinstance(raw, bytes) else raw
+    except UnicodeDecodeError as error:
+        raise DamagedError("A proof is not UTF-8") from error
     head, separator, checkpoint = text.partition("\n\n")
     lines = head.split("\n")
     if not separator or lines.pop(0) != HEADER or not lines:
@@ -54,9 +58,9 @@ def parse_proof(text: str) -> Proof:
     return Proof(int(found[1]), path, checkpoint)
 
 
-def verify_proof(text: str, record: bytes, key: VerifierKey) -> tuple[int, Checkpoint]:
+def verify_proof(raw: bytes | str, record: bytes, key: VerifierKey) -> tuple[int, Checkpoint]:
     """Check that `record` is in the log of `key`; return its index and the checkpoint. Raises DamagedError."""
-    proof = parse_proof(text)
+    proof = parse_proof(raw)
     checkpoint = verify_checkpoint(proof.checkpoint, key)
     verify_inclusion(leaf_hash(record), proof.index, checkpoint.size, proof.path, checkpoint.root)
     return proof.index, checkpoint

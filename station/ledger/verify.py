@@ -88,8 +88,9 @@ def audit(
     """Check a whole log, rows in order of number, against its key and everything that was signed.
 
     `checkpoints` are stored (number, size, note), `erasures` stored (seq, part name, by_seq), None if not given;
-    `signer_note` is the signer's own last checkpoint; `stored` False: there is no table it had to be in. The iterables are used in this order, each once:
-    rows, erasures, nodes, checkpoints; so one may be a generator that reads only when the one before is at its end.
+    `signer_note` is the signer's own last checkpoint; `stored` False: there is no table it had to be in. The
+    iterables are used in this order, each once: rows, erasures, nodes, checkpoints; so one may be a generator that
+    reads only when the one before is at its end.
     """
     chain = _Chain(key.name)
     for row in rows:
@@ -425,7 +426,7 @@ def audit_export(folder: Path, key: VerifierKey | None = None) -> Audit:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Audit the export folder named first, with the verifier key text given second if any; 0 sound, 1 damaged, 2 not."""
+    """Audit the export folder named first with the key text given second, if any; 0 sound, 1 damaged, 2 not checked."""
     if not 1 <= len(arguments) <= 2:
         sys.stderr.write("usage: python -m station.ledger.verify EXPORT_DIR [VERIFIER_KEY]\n")
         return 2
