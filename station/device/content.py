@@ -10,11 +10,10 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from station.device.chains import Run
 from station.device.image import Image
 from station.device.tree import Content
 from station.sniff import HEAD_BYTES, Media, sniff
-
-Run = tuple[int, int]  # offset in the image, length, both in bytes, in the order of the file
 
 _RUN_FILLER, _RUN_SPARSE = 1, 2
 

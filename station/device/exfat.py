@@ -1,7 +1,7 @@
 """exFAT directories, read entry set by entry set as they are stored.
 
-The Sleuth Kit finds the clusters; names, times with their stored UTC offsets and the ValidDataLength, all of which it
-ignores or bends, come from the entry sets themselves.
+Not through The Sleuth Kit, which ignores the ValidDataLength (stale clusters come back) and the times' stored UTC
+offsets. Addresses are numbered as it numbers them.
 Guarantee: every set in use becomes a node or the listing carries `damage`.
 Source: Microsoft exFAT file system specification 1.00, sections 3, 6 and 7.
 """
@@ -10,9 +10,9 @@ import errno
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from station.device.content import ClusterContent, Run, find_runs
+from station.device.chains import Chain, Layout, Table
+from station.device.content import ClusterContent
 from station.device.fat import ROOT_ADDRESS, Slot, read_slots, read_time
 from station.device.image import SECTOR_BYTES, Image
 from station.device.names import make_text, utf16_name
@@ -23,6 +23,7 @@ _MAX_DIRECTORY_BYTES = 32 * 1024 * 1024  # the specification allows 256 MiB: far
 _END, _IN_USE = 0x00, 0x80
 _FILE, _STREAM, _NAME, _LABEL = 0x05, 0x40, 0x41, 0x03  # types without the in-use bit
 _DIRECTORY = 0x10
+_NO_CHAIN = 0x02
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +42,24 @@ class Exfat:
 
     kind = "exfat"
 
-    def __init__(self, image: Image, parsed: Any, offset_bytes: int) -> None:
-        """Take The Sleuth Kit's view `parsed` of the file system at `offset_bytes`; raises OSError on nonsense."""
+    def __init__(self, image: Image, offset_bytes: int) -> None:
+        """Read the boot sector at `offset_bytes`; raises OSError when there is no exFAT file system."""
         self.offset_bytes = offset_bytes
         self._image = image
-        self._parsed = parsed
         boot = _read_boot(image, offset_bytes)
-        self._sector_bytes = 1 << boot[108]
-        self._cluster_bytes = self._sector_bytes << boot[109]
-        table: int
-        heap: int
-        table, _, heap = struct.unpack_from("<III", boot, 80)
-        self._table_bytes = table * self._sector_bytes
-        self._heap_bytes = heap * self._sector_bytes
-        self._root_cluster, serial = struct.unpack_from("<II", boot, 96)
+        sector_bytes = 1 << boot[108]
+        table, _, heap, clusters, root_cluster, serial = struct.unpack_from("<IIIIII", boot, 80)
+        self._heap_bytes = int(heap) * sector_bytes
+        self._root_cluster = int(root_cluster)
+        layout = Layout(
+            tables=(offset_bytes + table * sector_bytes,),
+            entry_bits=32,
+            significant_bits=32,
+            heap=offset_bytes + self._heap_bytes,
+            cluster_bytes=sector_bytes << boot[109],
+            clusters=clusters,
+        )
+        self._table = Table(image, layout)
         self.serial: str | None = f"{serial:08x}"
         self.label: str | None = self._find_label()
 
@@ -65,11 +70,13 @@ class Exfat:
 
     def list_directory(self, directory: Node) -> Listing:
         """List one directory; raises OSError when its clusters can't be found."""
-        runs = self._find_runs(directory.address)
-        if not runs:
-            raise OSError(errno.EIO, "it has no clusters")
-        damage = self._find_damage(directory, runs)
-        slots = list(read_slots(self._image, runs, self._base, _MAX_DIRECTORY_BYTES))
+        chain = self._find_chain(directory, min(directory.size_bytes, _MAX_DIRECTORY_BYTES))
+        if not chain.runs:
+            raise OSError(errno.EIO, chain.damage or "it has no clusters")
+        damage = chain.damage
+        if sum(length for _, length in chain.runs) < directory.size_bytes:
+            damage = damage or "its allocation chain breaks off"
+        slots = list(read_slots(self._image, chain.runs, self._base, _MAX_DIRECTORY_BYTES))
         if None in slots:
             damage = "sectors of it can't be read"
         nodes = []
@@ -85,38 +92,22 @@ class Exfat:
 
     def open_content(self, node: Node) -> Content:
         """Open a file's bytes by metadata address, zeros beyond its valid data length; raises OSError."""
-        return ClusterContent(self._image, self._find_runs(node.address), node.size_bytes, node.valid_bytes)
+        chain = self._find_chain(node, node.size_bytes)
+        return ClusterContent(self._image, chain.runs, node.size_bytes, node.valid_bytes)
 
     @property
     def _base(self) -> int:
         return self.offset_bytes + self._heap_bytes
 
-    def _find_runs(self, address: int) -> list[Run]:
-        try:
-            file = self._parsed.open_meta(address)
-            return find_runs(file, self.offset_bytes, self._parsed.info.block_size)
-        except RuntimeError as error:  # what pytsk3 makes of an OSError in our own read
-            raise OSError(errno.EIO, str(error)) from error
-
-    def _find_damage(self, directory: Node, runs: list[Run]) -> str | None:
-        held = sum(length for _, length in runs)
-        if directory.address == ROOT_ADDRESS:
-            return None if self._ends_chain(runs[-1]) else "its allocation chain breaks off"
-        return "its allocation chain breaks off" if held < directory.size_bytes else None
-
-    def _ends_chain(self, run: Run) -> bool:
-        cluster = (run[0] + run[1] - 1 - self._base) // self._cluster_bytes + 2
-        place = self.offset_bytes + self._table_bytes + 4 * cluster
-        try:
-            return self._image.read_exact(place, 4) == b"\xff\xff\xff\xff"
-        except OSError:
-            return False
+    def _find_chain(self, node: Node, size_bytes: int) -> Chain:
+        first = node.identity or 0
+        if node.address == ROOT_ADDRESS:
+            return self._table.follow(first, _MAX_DIRECTORY_BYTES)
+        follow = self._table.contiguous if node.contiguous else self._table.follow
+        return follow(first, size_bytes)
 
     def _find_label(self) -> str | None:
-        try:
-            runs = self._find_runs(ROOT_ADDRESS)
-        except OSError:
-            return None
+        runs = self._find_chain(self.root(), _MAX_DIRECTORY_BYTES).runs
         for slot in read_slots(self._image, runs, self._base, _MAX_DIRECTORY_BYTES):
             if slot is not None and slot.data[0] == _END:
                 break
@@ -202,6 +193,7 @@ def _read_node(entry_set: EntrySet) -> Node:
         times=_read_times(file),
         identity=cluster,
         valid_bytes=valid,
+        contiguous=bool(stream[1] & _NO_CHAIN),
         note="; ".join(notes) or None,
     )
 

@@ -1,7 +1,7 @@
 """FAT12, FAT16 and FAT32 directories, read slot by slot as they are stored.
 
-The Sleuth Kit finds the clusters; names, times, sizes and start clusters come from the slots themselves, since it
-shows two GBK names alike, guesses a zone for times and hides a start cluster behind a size of 0.
+Not through The Sleuth Kit, which shows two GBK names alike, guesses a zone for times, hides a start cluster behind a
+size of 0, and refuses small cards altogether (see `chains`). Addresses are numbered as it numbers them.
 Guarantee: every allocated slot becomes a node or the listing carries `damage`.
 Source: Microsoft FAT specification 1.03 (2000), sections 3 to 7.
 """
@@ -10,9 +10,9 @@ import errno
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from station.device.content import ClusterContent, Run, find_runs
+from station.device.chains import Chain, Layout, Run, Table
+from station.device.content import ClusterContent
 from station.device.image import SECTOR_BYTES, Image
 from station.device.names import make_text, short_name, utf16_name
 from station.device.tree import Content, Listing, Node, NodeKind
@@ -39,16 +39,17 @@ class Slot:
 class Geometry:
     """Where things lie in the file system, in bytes from its start, and how its table is coded."""
 
-    table_bytes: int
+    tables: tuple[int, ...]
     data_bytes: int
     clusters_bytes: int
     cluster_bytes: int
+    clusters: int
     entry_bits: int
     root_cluster: int
     serial: str
 
 
-def read_slots(image: Image, runs: list[Run], base: int, limit_bytes: int) -> Iterator[Slot | None]:
+def read_slots(image: Image, runs: tuple[Run, ...], base: int, limit_bytes: int) -> Iterator[Slot | None]:
     """Yield the slots of a directory's runs; None stands for a sector that can't be read.
 
     `base` is the offset in the image at which slot addresses begin.
@@ -81,15 +82,24 @@ def read_time(date: int, time: int, hundredths: int = 0) -> str | None:
 class Fat:
     """One FAT file system of a card."""
 
-    def __init__(self, image: Image, parsed: Any, offset_bytes: int, code_page: str) -> None:
-        """Take The Sleuth Kit's view `parsed` of the file system at `offset_bytes`; raises OSError on nonsense."""
+    def __init__(self, image: Image, offset_bytes: int, code_page: str) -> None:
+        """Read the boot sector at `offset_bytes`; raises OSError when there is no FAT file system."""
         self.offset_bytes = offset_bytes
         self._image = image
-        self._parsed = parsed
         self._code_page = code_page
-        self._geometry = _read_geometry(image, offset_bytes)
-        self.kind = f"fat{self._geometry.entry_bits}"
-        self.serial: str | None = self._geometry.serial
+        geometry = _read_geometry(image, offset_bytes)
+        self._geometry = geometry
+        layout = Layout(
+            tables=tuple(offset_bytes + place for place in geometry.tables),
+            entry_bits=geometry.entry_bits,
+            significant_bits=min(geometry.entry_bits, 28),
+            heap=offset_bytes + geometry.clusters_bytes,
+            cluster_bytes=geometry.cluster_bytes,
+            clusters=geometry.clusters,
+        )
+        self._table = Table(image, layout)
+        self.kind = f"fat{geometry.entry_bits}"
+        self.serial: str | None = geometry.serial
         self.label: str | None = self._find_label()
 
     def root(self) -> Node:
@@ -100,8 +110,11 @@ class Fat:
 
     def list_directory(self, directory: Node) -> Listing:
         """List one directory; raises OSError when its clusters can't be found."""
-        runs, damage = self._find_directory(directory)
-        slots = list(read_slots(self._image, runs, self._base, _MAX_DIRECTORY_BYTES))
+        chain = self._find_directory(directory)
+        if not chain.runs:
+            raise OSError(errno.EIO, chain.damage or "it has no clusters")
+        damage = chain.damage
+        slots = list(read_slots(self._image, chain.runs, self._base, _MAX_DIRECTORY_BYTES))
         if None in slots:
             damage = "sectors of it can't be read"
         live: list[Slot] = []
@@ -120,48 +133,22 @@ class Fat:
 
     def open_content(self, node: Node) -> Content:
         """Open a file's bytes by metadata address; raises OSError."""
-        return ClusterContent(self._image, self._find_runs(node.address), node.size_bytes)
+        chain = self._table.follow(node.identity or 0, node.size_bytes)
+        return ClusterContent(self._image, chain.runs, node.size_bytes)
 
     @property
     def _base(self) -> int:
         return self.offset_bytes + self._geometry.data_bytes
 
-    def _find_runs(self, address: int) -> list[Run]:
-        try:
-            file = self._parsed.open_meta(address)
-            return find_runs(file, self.offset_bytes, self._parsed.info.block_size)
-        except RuntimeError as error:  # what pytsk3 makes of an OSError in our own read
-            raise OSError(errno.EIO, str(error)) from error
-
-    def _find_directory(self, directory: Node) -> tuple[list[Run], str | None]:
-        runs = self._find_runs(directory.address)
-        if not runs:
-            raise OSError(errno.EIO, "it has no clusters")
-        fixed_root = directory.address == ROOT_ADDRESS and not self._geometry.root_cluster
-        if fixed_root or self._ends_chain(runs[-1]):
-            return runs, None
-        return runs, "its allocation chain breaks off"
-
-    def _ends_chain(self, run: Run) -> bool:
+    def _find_directory(self, directory: Node) -> Chain:
         geometry = self._geometry
-        last = run[0] + run[1] - 1 - self.offset_bytes - geometry.clusters_bytes
-        cluster = last // geometry.cluster_bytes + 2
-        bits = geometry.entry_bits
-        place = self.offset_bytes + geometry.table_bytes + cluster * bits // 8
-        try:
-            value = int.from_bytes(self._image.read_exact(place, 4 if bits == 32 else 2), "little")
-        except OSError:
-            return False
-        if bits == 12:
-            value = value >> 4 if cluster & 1 else value & 0xFFF
-        top = (1 << min(bits, 28)) - 1
-        return value & top >= top - 7
+        if directory.address == ROOT_ADDRESS and not geometry.root_cluster:
+            start = self._base
+            return Chain(((start, self.offset_bytes + geometry.clusters_bytes - start),))
+        return self._table.follow(directory.identity or 0, _MAX_DIRECTORY_BYTES)
 
     def _find_label(self) -> str | None:
-        try:
-            runs = self._find_runs(ROOT_ADDRESS)
-        except OSError:
-            return None
+        runs = self._find_directory(self.root()).runs
         for slot in read_slots(self._image, runs, self._base, _MAX_DIRECTORY_BYTES):
             if slot is None:
                 continue
@@ -224,7 +211,10 @@ def _read_geometry(image: Image, offset: int) -> Geometry:
 def _parse_boot(boot: bytes) -> Geometry | None:
     sector, per_cluster, reserved, tables, root_slots, total16 = struct.unpack_from("<HBHBHH", boot, 11)
     table16, total32, table32, root_cluster = struct.unpack_from("<H8xIIxxxxI", boot, 22)
-    if boot[510:] != b"\x55\xaa" or sector not in (512, 1024, 2048, 4096) or not per_cluster or not tables:
+    media = boot[21]
+    sane = boot[510:] == b"\x55\xaa" and boot[0] in (0xE9, 0xEB) and (media == 0xF0 or media >= 0xF8)
+    sane = sane and sector in (512, 1024, 2048, 4096) and bool(reserved) and 0 < tables < 9
+    if not sane or not per_cluster or per_cluster & (per_cluster - 1) or not (table16 or table32):
         return None
     table = (table16 or table32) * sector
     data = reserved * sector + tables * table
@@ -233,12 +223,15 @@ def _parse_boot(boot: bytes) -> Geometry | None:
     bits = 12 if clusters < 4085 else 16 if clusters < 65525 else 32
     if not table16:  # a FAT32 layout, whatever the count says: small cards are formatted so
         bits = 32
+    if clusters <= 0 or (bits == 32 and root_cluster < 2):
+        return None
     serial = int.from_bytes(boot[67:71] if bits == 32 else boot[39:43], "little")
     return Geometry(
-        table_bytes=reserved * sector,
+        tables=tuple(reserved * sector + copy * table for copy in range(tables)),
         data_bytes=data,
         clusters_bytes=data + root_bytes,
         cluster_bytes=per_cluster * sector,
+        clusters=min(clusters, table * 8 // bits - 2),
         entry_bits=bits,
         root_cluster=root_cluster if bits == 32 else 0,
         serial=f"{serial:08x}",

@@ -31,6 +31,7 @@ _KINDS: dict[int, NodeKind] = {
     int(pytsk3.TSK_FS_META_TYPE_DIR): "directory",
     int(pytsk3.TSK_FS_META_TYPE_LNK): "symlink",
 }
+_DETECTORS = {"ntfs": pytsk3.TSK_FS_TYPE_NTFS_DETECT, "ext": pytsk3.TSK_FS_TYPE_EXT_DETECT}
 _VIRTUAL = {int(pytsk3.TSK_FS_META_TYPE_VIRT), int(pytsk3.TSK_FS_META_TYPE_VIRT_DIR)}
 
 
@@ -39,8 +40,9 @@ class Parsed:
 
     label: str | None = None
 
-    def __init__(self, image: Image, parsed: Any, offset_bytes: int, kind: str) -> None:
-        """Take The Sleuth Kit's view `parsed` of the file system at `offset_bytes`."""
+    def __init__(self, image: Image, offset_bytes: int, kind: str) -> None:
+        """Open the file system of that kind at `offset_bytes`; raises OSError or RuntimeError when there is none."""
+        parsed = pytsk3.FS_Info(image, offset=offset_bytes, type=_DETECTORS[kind])
         self.offset_bytes = offset_bytes
         self.kind = kind
         self._image = image

@@ -17,7 +17,8 @@ class Node:
 
     `address` is the metadata address. `identity` tells one directory's content from another's (its first cluster
     where there is one), so that loops are found. `valid_bytes` is how much of the file was ever written, None for
-    all. `stream` is the attribute (type, id) to read instead of the default one.
+    all. `contiguous` tells that its clusters follow one another without a chain. `stream` is the attribute (type, id)
+    to read instead of the default one.
     """
 
     name: RawName
@@ -27,6 +28,7 @@ class Node:
     times: RawTimes = field(default_factory=RawTimes)
     identity: int | None = None
     valid_bytes: int | None = None
+    contiguous: bool = False
     stream: tuple[int, int] | None = None
     note: str | None = None
 

@@ -5,7 +5,7 @@ loops, absurd depth and absurd counts end the walk of that directory, said so in
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -24,11 +24,6 @@ from station.records.reading import EntrySeen, Fault, RawName, VolumeSeen
 MAX_DEPTH = 64
 MAX_ENTRIES = 1_000_000
 _COPYABLE = {"file", "stream"}
-_DETECTORS = (
-    pytsk3.TSK_FS_TYPE_FAT_DETECT,
-    pytsk3.TSK_FS_TYPE_NTFS_DETECT,
-    pytsk3.TSK_FS_TYPE_EXT_DETECT,
-)
 _OTHER_SECTOR_SIZES = (4096,)
 # Partitions that hold no files by definition: by The Sleuth Kit's description in a DOS table, by type in a GPT (UEFI
 # specification 2.10, section 5.3.3): Microsoft reserved, BIOS boot, Linux swap.
@@ -95,7 +90,8 @@ class Card:
             yield Fault(what=fault)
         for number, file_system in enumerate(self._file_systems):
             yield from self._walk(number, file_system)
-        if self._image.bad:
+        # The others read what they rest on themselves, and say so directory by directory.
+        if self._image.bad and any(isinstance(file_system, Parsed) for file_system in self._file_systems):
             self.whole = False
             total = sum(end - start for start, end in self._image.bad)
             yield Fault(what=f"{total} bytes that the listing rests on can't be read")
@@ -133,16 +129,15 @@ class Card:
                 yield found
 
     def _open_file_system(self, offset: int, code_page: str) -> FileSystem | None:
-        for detector in _DETECTORS:
+        openers: tuple[Callable[[], FileSystem], ...] = (
+            lambda: Exfat(self._image, offset),
+            lambda: Fat(self._image, offset, code_page),
+            lambda: Parsed(self._image, offset, "ntfs"),
+            lambda: Parsed(self._image, offset, "ext"),
+        )
+        for opener in openers:
             try:
-                parsed = pytsk3.FS_Info(self._image, offset=offset, type=detector)
-                kind = int(parsed.info.ftype)
-                if kind == int(pytsk3.TSK_FS_TYPE_EXFAT):
-                    return Exfat(self._image, parsed, offset)
-                if detector is pytsk3.TSK_FS_TYPE_FAT_DETECT:
-                    return Fat(self._image, parsed, offset, code_page)
-                name = "ntfs" if detector is pytsk3.TSK_FS_TYPE_NTFS_DETECT else "ext"
-                return Parsed(self._image, parsed, offset, name)
+                return opener()
             except (OSError, RuntimeError):
                 continue
         return None
