@@ -10,15 +10,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, not_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, func, not_, or_, select, true, tuple_
 from sqlmodel import Session
 
 from station.catalogue.clip_rows import PERSON, RECORDER, chunks, fetch, load_rows
 from station.catalogue.folding import fold_number
+from station.catalogue.matching import holds
 from station.catalogue.views import ClipFilter, ClipPage, ClipRow, RecordingGroup, Viewer
-from station.catalogue.visibility import BINDING, CLIP, TARGET, known_binding, visible_clip
+from station.catalogue.visibility import (
+    BINDING,
+    CLIP,
+    TARGET,
+    known_binding,
+    known_target,
+    scanned,
+    sees_by_name,
+    visible_clip,
+)
 from station.errors import NotFoundError, RequestError
 from station.records.terms import ClipStage
+
+
+_COUNTED_ON_THE_WAY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +64,50 @@ def list_clips(
 ) -> ClipPage:
     """Return one page, newest first, and how many clips match in all; raises RequestError for a made-up cursor."""
     conditions = [visible_clip(viewer), *_conditions(viewer, narrowed)]
-    order = (CLIP.c.sort_at.desc(), CLIP.c.clip.desc())
-    page = select(CLIP.c.sort_at, CLIP.c.clip).where(*conditions).order_by(*order).limit(limit + 1)
-    if cursor is not None:
-        page = page.where(tuple_(CLIP.c.sort_at, CLIP.c.clip) < tuple_(*_read_cursor(cursor)))
-    keys = fetch(session, page)
-    total = session.connection().execute(select(func.count()).select_from(CLIP).where(*conditions)).scalar_one()
+    after = None if cursor is None else _read_cursor(cursor)
+    look_up = _keys_and_total_at_once if sees_by_name(viewer) else _keys_and_total
+    keys, total = look_up(session, conditions, after, limit + 1)
     shown = keys[:limit]
     rows = load_rows(session, viewer, [key.clip for key in shown])
     more = len(keys) > limit
     return ClipPage(rows, total, _write_cursor(shown[-1].sort_at, shown[-1].clip) if more else None)
+
+
+_Keys = Sequence[Row[Any]]
+_Conditions = Sequence[ColumnElement[bool]]
+
+
+def _keys_and_total(
+    session: Session, conditions: _Conditions, after: tuple[str, str] | None, limit: int
+) -> tuple[_Keys, int]:
+    # A search that finds little has looked at everything by then: what it found is the total, without a second look.
+    found = select(CLIP.c.sort_at, CLIP.c.clip).where(*conditions)
+    reach = limit if after is not None else max(limit, _COUNTED_ON_THE_WAY)
+    keys = fetch(session, _page_of(found, CLIP.c, after, reach))
+    whole = after is None and len(keys) < reach
+    return keys[:limit], len(keys) if whole else _total(session, conditions)
+
+
+def _keys_and_total_at_once(
+    session: Session, conditions: _Conditions, after: tuple[str, str] | None, limit: int
+) -> tuple[_Keys, int]:
+    # Gathering the ids of thousands of named clips is what costs, so it is done once for the page and the total.
+    found = select(CLIP.c.sort_at, CLIP.c.clip).where(*conditions).cte("found")
+    total = select(func.count()).select_from(found).scalar_subquery().label("total")
+    keys = fetch(session, _page_of(select(found.c.sort_at, found.c.clip, total), found.c, after, limit))
+    if keys:
+        return keys, keys[0].total
+    return keys, 0 if after is None else _total(session, conditions)
+
+
+def _page_of(query: Select[Any], columns: Any, after: tuple[str, str] | None, limit: int) -> Select[Any]:
+    if after is not None:
+        query = query.where(tuple_(columns.sort_at, columns.clip) < tuple_(*after))
+    return query.order_by(columns.sort_at.desc(), columns.clip.desc()).limit(limit)
+
+
+def _total(session: Session, conditions: _Conditions) -> int:
+    return session.connection().execute(select(func.count()).select_from(CLIP).where(*conditions)).scalar_one()
 
 
 def untagged_recordings(session: Session, viewer: Viewer, *, limit: int = 50) -> tuple[RecordingGroup, ...]:
@@ -69,7 +116,7 @@ def untagged_recordings(session: Session, viewer: Viewer, *, limit: int = 50) ->
     newest = func.max(CLIP.c.sort_at).label("newest")
     query = (
         select(CLIP.c.recording, newest)
-        .where(visible, CLIP.c.tagged == False)  # noqa: E712
+        .where(visible, CLIP.c.tagged.is_(False))
         .group_by(CLIP.c.recording)
         .order_by(newest.desc(), CLIP.c.recording.desc())
         .limit(limit)
@@ -132,41 +179,43 @@ def clip_digest(session: Session, clip: str) -> ClipBytes:
 
 def _conditions(viewer: Viewer, narrowed: ClipFilter) -> list[ColumnElement[bool]]:
     made: dict[str, Any] = {
-        "tagged": lambda value: CLIP.c.tagged == value,
+        "tagged": lambda value: CLIP.c.tagged.is_(value),
         "collector": lambda value: CLIP.c.collector == value,
         "recorder": lambda value: CLIP.c.recorder == value,
-        "important": lambda value: CLIP.c.important == value,
+        "important": lambda value: CLIP.c.important.is_(value),
         "time_from": lambda value: CLIP.c.sort_at >= value,
         "time_to": lambda value: CLIP.c.sort_at < value,
-        "target": lambda value: CLIP.c.clip.in_(_bound_to(viewer, BINDING.c.target == value)),
+        "target": lambda value: CLIP.c.clip.in_(
+            select(BINDING.c.clip).where(BINDING.c.target == value, known_binding(viewer))
+        ),
         "damaged": lambda value: damaged_clip() if value else not_(func.coalesce(damaged_clip(), False)),
-        "text": lambda value: _text_condition(viewer, value),
+        "text": lambda value: _text_condition(viewer, value) if value.strip() else true(),
     }
     given = {name: getattr(narrowed, name) for name in made}
     return [made[name](value) for name, value in given.items() if value is not None]
 
 
-def _bound_to(viewer: Viewer, condition: ColumnElement[bool]) -> Any:
-    return select(BINDING.c.clip).where(condition, known_binding(viewer))
-
-
 def _text_condition(viewer: Viewer, text: str) -> ColumnElement[bool]:
-    wanted = text.strip().lower()
-    people = select(PERSON.c.person).where(func.lower(PERSON.c.name).contains(wanted, autoescape=True))
-    named = [func.lower(TARGET.c.title).contains(wanted, autoescape=True)]
+    wanted = text.strip()
+    people = select(PERSON.c.person).where(holds(PERSON.c.name, wanted))
+    named = [holds(TARGET.c.title, wanted)]
     if folded := fold_number(text):
-        named.append(TARGET.c.folded.contains(folded, autoescape=True))
+        named.append(holds(TARGET.c.folded, folded))
     targets = select(TARGET.c.target).where(or_(*named))
+    bound = select(BINDING.c.clip).where(
+        BINDING.c.target.in_(targets),
+        or_(scanned(BINDING.c.bound_by) == viewer.person, BINDING.c.target.in_(targets.where(known_target(viewer)))),
+    )
     recorders = select(RECORDER.c.recorder).where(
-        or_(*(func.lower(RECORDER.c[name]).contains(wanted, autoescape=True) for name in ("serial", "label")))
+        or_(holds(RECORDER.c.serial, wanted), holds(RECORDER.c.label, wanted))
     )
     return or_(
-        func.lower(CLIP.c.file_name).contains(wanted, autoescape=True),
-        func.lower(CLIP.c.place).contains(wanted, autoescape=True),
-        func.lower(CLIP.c.collector_name).contains(wanted, autoescape=True),
-        CLIP.c.collector.in_(people),
-        CLIP.c.recorder.in_(recorders),
-        CLIP.c.clip.in_(_bound_to(viewer, BINDING.c.target.in_(targets))),
+        holds(CLIP.c.file_name, wanted),
+        holds(CLIP.c.place, wanted),
+        holds(CLIP.c.collector_name, wanted),
+        scanned(CLIP.c.collector).in_(people),
+        scanned(CLIP.c.recorder).in_(recorders),
+        scanned(CLIP.c.clip).in_(bound),
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, distinct, func, select
+from sqlalchemy import ColumnElement, case, distinct, func, select
 from sqlmodel import Session
 
 from station.catalogue.clip_rows import fetch
@@ -29,18 +29,19 @@ class Counts:
 
 def counts(session: Session, viewer: Viewer, *, today: str) -> Counts:
     """Return the figures; `today` is when the station's day began, in UTC text."""
-    return Counts(
-        total=_count(session, viewer),
-        untagged=_count(session, viewer, CLIP.c.tagged.is_(False)),
-        today=_count(session, viewer, CLIP.c.taken_in_at >= today),
-        damaged=_count(session, viewer, damaged_clip()),
-        alarms=_count_alarms(session) if viewer.roles & _WATCHING else 0,
-    )
+    query = select(
+        func.count().label("total"),
+        _how_many(CLIP.c.tagged.is_(False)).label("untagged"),
+        _how_many(CLIP.c.taken_in_at >= today).label("today"),
+        _how_many(damaged_clip()).label("damaged"),
+    ).where(visible_clip(viewer))
+    row = session.connection().execute(query.select_from(CLIP)).one()
+    alarms = _count_alarms(session) if viewer.roles & _WATCHING else 0
+    return Counts(row.total, row.untagged, row.today, row.damaged, alarms)
 
 
-def _count(session: Session, viewer: Viewer, *conditions: ColumnElement[bool]) -> int:
-    query = select(func.count()).select_from(CLIP).where(visible_clip(viewer), *conditions)
-    return session.connection().execute(query).scalar_one()
+def _how_many(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.count(case((condition, 1)))
 
 
 def _count_alarms(session: Session) -> int:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, Row, select
 from sqlmodel import Session
 
 from station.catalogue.clip_rows import PERSON, fetch
@@ -33,13 +33,6 @@ def list_officers(session: Session, unit: str | None = None) -> tuple[PersonView
     if unit is not None:
         conditions.append(PERSON.c.unit == unit)
     return _many(session, *conditions)
-
-
-def count_admins(session: Session) -> int:
-    """Return how many open accounts hold the role of an administrator."""
-    roles = "," + PERSON.c.roles + ","
-    query = select(func.count()).where(roles.contains(f",{Role.ADMIN},"), PERSON.c.disabled.is_(False))
-    return session.connection().execute(query).scalar_one()
 
 
 def _one(session: Session, condition: ColumnElement[bool]) -> PersonView | None:

@@ -7,12 +7,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, case, distinct, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, case, distinct, func, literal, or_, select
 from sqlmodel import Session
 
 from station.catalogue.clip_rows import PERSON, chunks, fetch, load_rows
 from station.catalogue.folding import fold_number
 from station.catalogue.history_lines import target_history
+from station.catalogue.matching import ends_with, holds
 from station.catalogue.views import ClipRow, TargetDetail, TargetRow, Viewer
 from station.catalogue.visibility import (
     BINDING,
@@ -128,22 +129,21 @@ def _missing(clip: ClipRow, target: TargetRow, located: bool) -> tuple[str, ...]
 
 
 def _named(text: str) -> ColumnElement[bool]:
-    conditions = [func.lower(TARGET.c.title).contains(text.strip().lower(), autoescape=True)]
+    conditions = [holds(TARGET.c.title, text.strip())]
     if folded := fold_number(text):
-        conditions.append(TARGET.c.folded.contains(folded, autoescape=True))
+        conditions.append(holds(TARGET.c.folded, folded))
     return or_(*conditions)
 
 
 def _closeness(text: str) -> ColumnElement[int]:
     folded = fold_number(text)
     if not folded:
-        return case(else_=0)
-    end = "-" + folded.lstrip("-")
+        return literal(0)
     return case(
         (TARGET.c.folded == folded, 0),
-        (TARGET.c.folded.endswith(end, autoescape=True), 1),
-        (TARGET.c.folded.endswith(folded, autoescape=True), 2),
-        (TARGET.c.folded.contains(folded, autoescape=True), 3),
+        (ends_with(TARGET.c.folded, "-" + folded), 1),
+        (ends_with(TARGET.c.folded, folded), 2),
+        (holds(TARGET.c.folded, folded), 3),
         else_=4,
     )
 
