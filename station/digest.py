@@ -33,3 +33,8 @@ def is_sha256(text: str) -> bool:
 def new_id() -> str:
     """Return a random opaque id: 26 lower-case base32 characters (RFC 4648), 130 bits of which 128 are random."""
     return b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
+
+
+def is_id(text: str) -> bool:
+    """Tell whether `text` has the form of an id that `new_id` makes."""
+    return len(text) == 26 and not set(text) - set("abcdefghijklmnopqrstuvwxyz234567")

@@ -1,4 +1,4 @@
-"""How the station is: disks, encryption, ledger, background work. Changes nothing but that the signer seals the log now."""
+"""How the station is: disks, encryption, ledger, background work. It changes nothing; the log is sealed on the way."""
 
 import os
 import shutil

@@ -1,0 +1,142 @@
+"""From errors to answers: a page for browsers, problem+json (RFC 9457) for programs; and refusals to the ledger.
+
+Guarantee: an answer holds a status, a stable code and words from our catalogues, never an error's own text, a path or a
+trace; those go to the service log. A refusal is in the ledger before it is told.
+"""
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+import structlog
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from station.actions import access
+from station.actions.problems import ProblemError
+from station.api.auth import NotLoggedInError, RefusedError, address_of, current_visit
+from station.api.context import Visit, station_of
+from station.api.pages import ErrorPage
+from station.api.render import is_htmx, path_of, render
+from station.digest import is_id
+from station.errors import (
+    ConflictError,
+    DeniedError,
+    LedgerError,
+    NoSpaceError,
+    NotFoundError,
+    RequestError,
+    StationError,
+    StorageError,
+)
+
+_logger = structlog.get_logger(__name__)
+
+# The first that fits; order matters, since the tree is searched from its leaves.
+_ANSWERS: Sequence[tuple[type[StationError], int, str]] = (
+    (NotFoundError, 404, "not_found"),
+    (DeniedError, 403, "denied"),
+    (ConflictError, 409, "conflict"),
+    (RequestError, 400, "invalid"),
+    (NoSpaceError, 507, "no_space"),
+    (StorageError, 503, "unavailable"),
+    (LedgerError, 503, "unavailable"),
+    (StationError, 500, "internal"),
+)
+_HTTP_CODES = {400: "invalid", 404: "not_found", 405: "invalid", 413: "invalid", 422: "invalid", 429: "slow_down"}
+# Which part of an address names what; the ledger's kinds of subjects.
+_SUBJECTS = ("clip", "target", "binding", "person", "recorder", "holding")
+
+
+class SlowDownError(RequestError):
+    """Somebody tries too often."""
+
+
+def answer_station_error(request: Request, error: Exception) -> Response:
+    """Answer an error of our own tree."""
+    assert isinstance(error, StationError)  # noqa: S101  registered for that type
+    visit = current_visit(request)
+    if isinstance(error, NotLoggedInError):
+        return _to_log_in(request, error)
+    if isinstance(error, SlowDownError):
+        return _answer(request, visit, 429, "slow_down")
+    if isinstance(error, DeniedError) and visit is not None:
+        _enter(request, visit, error)
+        if isinstance(error, RefusedError) and error.hidden:
+            return _answer(request, visit, 404, "not_found")
+    status, code = next((status, code) for kind, status, code in _ANSWERS if isinstance(error, kind))
+    if status >= 500:
+        _logger.error("failed", route=_route(request), error=type(error).__name__, message=error.message)
+    problem = error.code if isinstance(error, ProblemError) else ""
+    return _answer(request, visit, status, code, problem)
+
+
+def answer_http_error(request: Request, error: Exception) -> Response:
+    """Answer an error of the framework: no such route, method or file."""
+    status = error.status_code if isinstance(error, HTTPException) else 400
+    return _answer(request, current_visit(request), status, _HTTP_CODES.get(status, "invalid"))
+
+
+def answer_invalid(request: Request, error: Exception) -> Response:
+    """Answer a form or query that does not fit its route."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101  registered for that type
+    return _answer(request, current_visit(request), 400, "invalid")
+
+
+def answer_bug(request: Request, error: Exception) -> Response:
+    """Answer what nobody foresaw; the trace goes to the service log."""
+    _logger.error("bug", route=_route(request), exc_info=error)
+    return _answer(request, None, 500, "internal")
+
+
+def _enter(request: Request, visit: Visit, error: DeniedError) -> None:
+    """Put a refusal into the ledger; one that can't be entered is an error of its own, and still a refusal."""
+    if isinstance(error, RefusedError):
+        about, reason = error.about, error.reason
+    else:
+        about, reason = _about(request), "role"
+    access.deny(station_of(request).custody, visit.actor, about, _route(request), reason)
+
+
+def _about(request: Request) -> str | None:
+    for kind in _SUBJECTS:
+        value = str(request.path_params.get(kind, ""))
+        if is_id(value):
+            return f"{kind}:{value}"
+    return None
+
+
+def _route(request: Request) -> str:
+    return str(getattr(request.state, "route", "(none)"))
+
+
+def _to_log_in(request: Request, error: NotLoggedInError) -> Response:
+    _logger.info("not_logged_in", route=_route(request), address=address_of(request))
+    target = f"/login?next={quote(path_of(request), safe='')}" if request.method == "GET" else "/login"
+    if error.ended:
+        target += ("&" if "?" in target else "?") + "ended=1"
+    if is_htmx(request):
+        return Response(status_code=401, headers={"HX-Redirect": target})
+    if _wants_page(request):
+        return RedirectResponse(target, 303)
+    return _problem_document(401, "not_logged_in", "")
+
+
+def _answer(request: Request, visit: Visit | None, status: int, code: str, problem: str = "") -> Response:
+    if not _wants_page(request):
+        return _problem_document(status, code, problem)
+    message = f"code:problem.{problem}" if problem else ""
+    return render(request, "error.html", ErrorPage(status, code, message), visit=visit, status=status)
+
+
+def _wants_page(request: Request) -> bool:
+    accept = request.headers.get("accept", "")
+    return "text/html" in accept or is_htmx(request)
+
+
+def _problem_document(status: int, code: str, problem: str) -> Response:
+    document = {"type": "about:blank", "status": status, "title": code}
+    if problem:
+        document["code"] = problem
+    return JSONResponse(document, status, media_type="application/problem+json")

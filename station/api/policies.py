@@ -1,0 +1,132 @@
+"""THE table: who may use which route, and what of it they must be allowed to see. What is not in it is not served.
+
+Guarantees: the application does not start when a route lacks a policy or a policy names no route; a policy is enforced
+before the route's code runs; the refusal of a logged-in person goes to the ledger (`errors`), and whoever may not know
+of a clip or case gets the answer for one that does not exist.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from station.errors import ConfigError
+from station.records.terms import Role
+
+
+class Who(StrEnum):
+    """Who may come at all. `kiosk`: the screen beside the slots (loopback), or anybody logged in."""
+
+    PUBLIC = "public"
+    KIOSK = "kiosk"
+    PERSON = "person"
+    ROLES = "roles"
+
+
+class Subject(StrEnum):
+    """What of the address is checked against the viewer's sight: see `station.catalogue.visibility`."""
+
+    NONE = "none"
+    CLIP = "clip"
+    TARGET = "target"
+    BINDING = "binding"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One cell row of the matrix."""
+
+    who: Who
+    roles: frozenset[Role] = frozenset()
+    subject: Subject = Subject.NONE
+
+
+_PUBLIC = Policy(Who.PUBLIC)
+_KIOSK = Policy(Who.KIOSK)
+_PERSON = Policy(Who.PERSON)
+# design, Roles: auditor and admin see no footage; a person with several roles may do what any of them may.
+_SEEING = frozenset({Role.OFFICER, Role.CLERK, Role.HANDLER, Role.REVIEWER, Role.APPROVER, Role.INSPECTOR})
+_TAGGING = frozenset({Role.OFFICER, Role.CLERK})
+_OPENING = frozenset({Role.CLERK, Role.HANDLER})
+
+
+def _roles(*roles: Role, subject: Subject = Subject.NONE) -> Policy:
+    return Policy(Who.ROLES, frozenset(roles), subject)
+
+
+POLICIES: dict[str, Policy] = {
+    "GET /": _PUBLIC,
+    "GET /assets": _PUBLIC,
+    "GET /login": _PUBLIC,
+    "POST /login": _PUBLIC,
+    "GET /welcome/{token}": _PUBLIC,
+    "POST /welcome/{token}": _PUBLIC,
+    "GET /first": _PUBLIC,
+    "POST /first": _PUBLIC,
+    "POST /language": _PUBLIC,
+    "POST /logout": _PERSON,
+    "GET /me": _PERSON,
+    "POST /me/password": _PERSON,
+    "GET /dock": _KIOSK,
+    "GET /dock/slots": _KIOSK,
+    "GET /dock/events": _KIOSK,
+    "GET /today": _roles(Role.OFFICER),
+    "GET /clips": _roles(*_SEEING),
+    "GET /clips/{clip}": _roles(*_SEEING, subject=Subject.CLIP),
+    "GET /clips/{clip}/poster": _roles(*_SEEING, subject=Subject.CLIP),
+    "GET /clips/{clip}/media": _roles(*_SEEING, subject=Subject.CLIP),
+    "POST /clips/{clip}/open": _roles(Role.INSPECTOR, subject=Subject.CLIP),
+    "POST /clips/{clip}/verify": _roles(*_SEEING, subject=Subject.CLIP),
+    "POST /clips/{clip}/amend": _roles(*_TAGGING, subject=Subject.CLIP),
+    "POST /clips/{clip}/sensitivity": _roles(*_SEEING, subject=Subject.CLIP),
+    "GET /bind": _roles(*_TAGGING),
+    "POST /bind": _roles(*_TAGGING),
+    "POST /unbind/{binding}": _roles(*_TAGGING, subject=Subject.BINDING),
+    "GET /targets/find": _roles(*_TAGGING, Role.HANDLER),
+    "GET /cases": _roles(*_SEEING),
+    "POST /cases": _roles(*_OPENING, Role.OFFICER),
+    "GET /cases/{target}": _roles(*_SEEING, subject=Subject.TARGET),
+    "POST /cases/{target}/submit": _roles(Role.HANDLER, subject=Subject.TARGET),
+    "POST /cases/{target}/resolve": _roles(*_OPENING, subject=Subject.TARGET),
+    "GET /ledger": _roles(Role.AUDITOR),
+    "GET /people": _roles(Role.ADMIN),
+    "POST /people": _roles(Role.ADMIN),
+    "POST /people/{person}/roles": _roles(Role.ADMIN),
+    "POST /people/{person}/link": _roles(Role.ADMIN),
+    "POST /people/{person}/disabled": _roles(Role.ADMIN),
+    "GET /recorders": _roles(Role.CLERK, Role.ADMIN),
+    "POST /recorders/{recorder}/issue": _roles(Role.CLERK, Role.ADMIN),
+    "POST /recorders/return/{holding}": _roles(Role.CLERK, Role.ADMIN),
+    "GET /alarms": _roles(Role.CLERK, Role.ADMIN),
+    "GET /health": _roles(Role.ADMIN),
+}
+
+
+def policy_of(route: str) -> Policy:
+    """Return the policy of a route (`GET /clips/{clip}`); raises ConfigError when it has none."""
+    policy = POLICIES.get(route)
+    if policy is None:
+        raise ConfigError(
+            f"The route {route} has no policy", hint="Every route needs a line in station/api/policies.py"
+        )
+    return policy
+
+
+def check_complete(routes: Iterable[str]) -> None:
+    """Raise ConfigError unless routes and policies match one to one."""
+    served = set(routes)
+    for route in served:
+        policy_of(route)
+    orphans = sorted(set(POLICIES) - served)
+    if orphans:
+        raise ConfigError(f"The policy of {orphans[0]} names no route", hint="Remove it from station/api/policies.py")
+
+
+def allows(policy: Policy, roles: frozenset[str] | None, *, loopback: bool) -> bool:
+    """Tell whether somebody may come: `roles` None is nobody known; `loopback` is the machine itself."""
+    if policy.who == Who.PUBLIC:
+        return True
+    if policy.who == Who.KIOSK:
+        return loopback or roles is not None
+    if roles is None:
+        return False
+    return policy.who == Who.PERSON or bool(policy.roles & roles)
