@@ -19,10 +19,9 @@ from station.database import Database, Session, sqlite_url
 from station.errors import DatabaseError, SignerUnavailableError
 from station.ledger import log
 from station.ledger.entry import StoredEntry
-from station.ledger.keys import VERIFIER_FILE, load_verifier
 from station.ledger.log import Appended
 from station.ledger.note import Checkpoint
-from station.ledger.sign import Signer
+from station.ledger.sign import Signer, home_verifier
 from station.records.entries import Entry
 from station.records.registry import read_entry
 
@@ -45,7 +44,7 @@ class Custody:
     def __init__(self, home: Home, database: Database) -> None:
         """Take up the pen; raises LedgerError when the home has no log yet."""
         self._database = database
-        self._origin = load_verifier(home.keys / VERIFIER_FILE).name
+        self._origin = home_verifier(home).name
         self._signer = Signer(home)
 
     def append(
@@ -90,9 +89,8 @@ def rebuild(database: Database) -> int:
     One transaction: readers see the old catalogue or the new one. Raises DamagedError naming an entry that can't be
     read; the old catalogue then stays.
     """
-    catalogue.create_tables(database)
     with database.write() as session:
-        catalogue.clear(session)
+        catalogue.renew(session)
         return _project_all(log.entries(session), session)
 
 
@@ -100,7 +98,7 @@ def keep_projection(database: Database) -> bool:
     """Rebuild the catalogue if it is of another version than this program's; returns whether it was needed."""
     catalogue.create_tables(database)
     with database.read() as session:
-        if catalogue.applied(session) == log.head(session).size:
+        if catalogue.applied(session) >= 0:
             return False
     rebuild(database)
     return True

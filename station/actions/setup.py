@@ -6,7 +6,7 @@ works on it. There is no default password: the first admin comes in by the code,
 
 from pathlib import Path
 
-from station import __version__, clock, durable
+from station import __version__, durable
 from station.catalogue import project as catalogue
 from station.config import Home, load_home
 from station.custody import Custody
@@ -17,10 +17,7 @@ from station.ledger.keys import DEMO_PREFIX, STATION_PREFIX, new_origin
 from station.ledger.sign import create_home_key
 from station.ledger.tables import create_tables as create_ledger
 from station.records.log_entries import LogStarted
-from station.state import accounts, secrets
 from station.state.tables import create_tables as create_state
-
-FIRST_ADMIN = "first_admin"
 
 
 def make_home(root: Path, *, settings: str, demo: bool = False) -> Home:
@@ -53,11 +50,3 @@ def create_tables(database: Database) -> None:
     create_ledger(database)
     catalogue.create_tables(database)
     create_state(database)
-
-
-def issue_code(database: Database, purpose: str = FIRST_ADMIN) -> str:
-    """Return a fresh one-time code for `purpose`; it expires by itself."""
-    code = secrets.new_code()
-    with database.write() as session:
-        accounts.add_code(session, purpose, code, clock.now())
-    return code

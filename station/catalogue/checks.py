@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, select
 
 from station.catalogue.clip_rows import chunks
+from station.catalogue.folding import fold_number
 from station.catalogue.tables import Binding, Clip, Handler, Holding, Person, Proves, Recorder, Target
 from station.catalogue.views import Viewer
 from station.catalogue.visibility import visible_target
+from station.errors import NotFoundError
 from station.records.terms import Role, TargetKind
 
 
@@ -149,6 +151,14 @@ def highest_number(session: Session, prefix: str) -> int:
 def clips_of_target(session: Session, target: str) -> tuple[str, ...]:
     """Return the clips bound to a target, in the order of their ids."""
     return tuple(sorted(set(session.exec(select(Binding.clip).where(Binding.target == target)).all())))
+
+
+def clips_of_number(session: Session, number: str) -> tuple[str, ...]:
+    """Return the clips bound to the case of that number, however it is typed; raises NotFoundError."""
+    target = session.exec(select(Target).where(Target.kind == "case", Target.folded == fold_number(number))).first()
+    if target is None:
+        raise NotFoundError(f"There is no case {number!r}")
+    return clips_of_target(session, target.target)
 
 
 def person_state(session: Session, person: str) -> PersonState | None:

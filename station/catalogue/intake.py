@@ -58,14 +58,14 @@ def disposed_digests(session: Session, digests: Sequence[str]) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class WholeClip:
-    """A clip whose bytes are whole, for making its copies; `probed` tells whether its content is known already."""
+    """A clip whose bytes are whole, for making its copies; `playable` is None until its content was probed."""
 
     clip: str
     seq: int
     sha256: str
     media: Media
     container: str
-    probed: bool
+    playable: str | None
 
 
 def whole_clips(session: Session, after_seq: int, limit: int) -> list[WholeClip]:
@@ -76,7 +76,14 @@ def whole_clips(session: Session, after_seq: int, limit: int) -> list[WholeClip]
         .order_by(col(Clip.seq))
         .limit(limit)
     )
-    return [
-        WholeClip(row.clip, row.seq, row.sha256, cast("Media", row.media), row.container, row.stage == "probed")
-        for row in rows
-    ]
+    return [_whole_clip(row) for row in rows]
+
+
+def whole_clip_of(session: Session, sha256: str) -> WholeClip | None:
+    """Return one clip with these bytes."""
+    row = session.exec(select(Clip).where(Clip.sha256 == sha256).order_by(col(Clip.seq)).limit(1)).first()
+    return _whole_clip(row) if row is not None else None
+
+
+def _whole_clip(row: Clip) -> WholeClip:
+    return WholeClip(row.clip, row.seq, row.sha256, cast("Media", row.media), row.container, row.playable)

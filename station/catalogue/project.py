@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from sqlmodel import Session, delete
+from sqlmodel import Session
 
 from station.catalogue import project_cases, project_dockings, project_people
 from station.catalogue.history import history_rows
@@ -30,10 +30,11 @@ def create_tables(database: Database) -> None:
             session.add(Meta(version=PROJECTION_VERSION, entries=0))
 
 
-def clear(session: Session) -> None:
-    """Empty the projection, to be filled again from entry 0."""
-    for table in reversed(metadata.sorted_tables):
-        session.execute(delete(table))
+def renew(session: Session) -> None:
+    """Drop the projection's tables, whatever shape they are in, and make them anew and empty."""
+    connection = session.connection()
+    metadata.drop_all(connection)
+    metadata.create_all(connection)
     session.add(Meta(version=PROJECTION_VERSION, entries=0))
     session.flush()
 

@@ -172,7 +172,7 @@ def _clip_probed(session: Session, _seq: int, _time: str, entry: docking_entries
     clip.width, clip.height, clip.frame_rate = fact.width, fact.height, fact.frame_rate
     clip.video_codec, clip.audio_codec = fact.video_codec, fact.audio_codec
     clip.playable = fact.playable
-    clip.probe_text = entry.detail.text if entry.detail else None
+    clip.probe_text = fact.reason
     if clip.stage == ClipStage.SEALED:
         clip.stage = ClipStage.PROBED.value
     if entry.place is not None and clip.place_source is None:

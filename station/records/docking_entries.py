@@ -247,7 +247,7 @@ class ClipProbed(Entry):
     TYPE: ClassVar[str] = "clip.probed"
 
     class Fact(Part):
-        """`ok` False: the tool could make nothing of it. `playable`: what a browser is given."""
+        """`ok` False: the tool could make nothing of it, for `reason`. `playable`: what a browser is given."""
 
         clip: str
         tool: str
@@ -262,6 +262,7 @@ class ClipProbed(Entry):
         audio_codec: str | None = None
         creation_time: str | None = None
         playable: Literal["original", "proxy", "none"]
+        reason: str | None = None
 
     class Detail(Part):
         """The tool's complaint."""

@@ -1,0 +1,302 @@
+"""完整性校验: is what we hold still what was taken in? One clip, a case's clips, or everything.
+
+Guarantees: the digest expected of an original comes from its ledger entry, and that entry is proven to be under a
+signed checkpoint before it is believed; originals are re-read past the page cache; what could not be checked is never
+called sound. A result is an entry too, unless the ledger itself is too damaged to take one, and then that is said.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from station import clock
+from station.config import Home
+from station.custody import Custody, compare
+from station.database import Database, Session
+from station.digest import SHA256, new_id, sha256_hex
+from station.direct import Readback, Reread, reread
+from station.errors import DamagedError, LedgerError, SignerUnavailableError, StationError
+from station.evidence.store import LocalStore
+from station.ledger import log
+from station.ledger.audit_source import audit_database
+from station.ledger.entry import StoredEntry, leaf_of, parse_payload, parse_record
+from station.ledger.merkle import inclusion_proof, verify_inclusion
+from station.ledger.note import Checkpoint, verify_checkpoint
+from station.ledger.sign import Signer, home_verifier
+from station.records.docking_entries import ClipConflicted, ClipIncomplete, ClipIngested, DockingFinished
+from station.records.entries import Actor
+from station.records.log_entries import CheckCompleted
+from station.records.registry import read_entry
+
+Outcome = Literal["sound", "damaged", "not_checked"]
+Show = Callable[[int, int], None]
+_BATCH = 1000
+_EXIT_CODES: dict[Outcome, int] = {"sound": 0, "damaged": 1, "not_checked": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing found: a stable `code`, what it is about, and an English sentence for terminal and log."""
+
+    code: str
+    about: str | None
+    message: str
+
+    def document(self) -> dict[str, str | None]:
+        """Return it as JSON."""
+        return {"code": self.code, "about": self.about, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One blob the ledger names: where it must lie, and of which clips (none: a docking's listing)."""
+
+    sha256: str
+    size_bytes: int | None
+    partial: bool
+    clip: str | None
+
+
+@dataclass(slots=True)
+class CheckResult:
+    """What a check found; `unchecked` are problems that leave it open whether something is damaged."""
+
+    scope: Literal["clip", "case", "all"]
+    clips: tuple[str, ...] = ()
+    damage: list[Problem] = field(default_factory=list)
+    unchecked: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+    damaged_clips: set[str] = field(default_factory=set)
+    originals: int = 0
+    size_bytes: int = 0
+    log_size: int = 0
+    readback: Readback = "direct"
+    checked_at: str = ""
+    taken_in_at: str | None = None
+    sha256: str | None = None
+    found_sha256: str | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """Damaged if anything is, else not_checked if anything could not be, else sound."""
+        return "damaged" if self.damage else "not_checked" if self.unchecked else "sound"
+
+    @property
+    def exit_code(self) -> int:
+        """0 sound, 1 damaged, 2 could not check."""
+        return _EXIT_CODES[self.outcome]
+
+    def document(self) -> dict[str, object]:
+        """Return it as JSON (`station verify --json`)."""
+        return {
+            "scope": self.scope,
+            "outcome": self.outcome,
+            "checked_at": self.checked_at,
+            "originals": self.originals,
+            "size_bytes": self.size_bytes,
+            "log_size": self.log_size,
+            "readback": self.readback,
+            "damage": [each.document() for each in self.damage],
+            "unchecked": [each.document() for each in self.unchecked],
+            "notes": [each.document() for each in self.notes],
+        }
+
+
+def check_clips(
+    home: Home,
+    database: Database,
+    custody: Custody,
+    store: LocalStore,
+    clips: Sequence[str],
+    actor: Actor,
+    *,
+    scope: Literal["clip", "case"] = "clip",
+    show: Show = lambda done, total: None,
+) -> CheckResult:
+    """Check some clips: each one's entries in the ledger, and its original; raises SignerRefusedError, StorageError."""
+    result = CheckResult(scope, tuple(clips))
+    checkpoint = custody.seal()
+    key = home_verifier(home)
+    held: list[Held] = []
+    with database.read() as session:
+        for clip in clips:
+            try:
+                held += _prove_clip(session, clip, verify_checkpoint(checkpoint.note, key), result)
+            except LedgerError as error:
+                result.damage.append(Problem("ledger", f"clip:{clip}", error.message))
+                result.damaged_clips.add(clip)
+    _check_blobs(store, held, result, show)
+    result.log_size = checkpoint.size
+    return _enter(custody, result, actor)
+
+
+def check_all(
+    home: Home,
+    database: Database,
+    custody: Custody,
+    store: LocalStore,
+    actor: Actor,
+    *,
+    show: Show = lambda done, total: None,
+) -> CheckResult:
+    """Audit the ledger, compare the catalogue with a rebuild, and re-read every blob that the ledger names."""
+    result = CheckResult("all")
+    signed = _signer_memory(home, result)
+    audit = audit_database(database, home_verifier(home), signed.note if signed else None)
+    result.log_size = audit.size
+    result.damage += [Problem(each.kind, each.subject, each.message) for each in audit.findings]
+    result.notes += [Problem(each.kind, each.subject, each.message) for each in audit.notes]
+    held = list(_all_held(database, audit.size, result))
+    _check_catalogue(home, database, result)
+    _check_blobs(store, held, result, show)
+    known = {each.sha256 for each in held}
+    for sha256 in store.digests():
+        if sha256 not in known:
+            text = f"The vault holds {sha256}, which no entry names: left by a docking cut short, or put there"
+            result.notes.append(Problem("vault.unreferenced", None, text))
+    return _enter(custody, result, actor)
+
+
+def _signer_memory(home: Home, result: CheckResult) -> Checkpoint | None:
+    try:
+        return Signer(home).head()
+    except SignerUnavailableError as error:
+        result.unchecked.append(Problem("signer.unavailable", None, error.message))
+        return None
+
+
+def _prove_clip(session: Session, clip: str, checkpoint: Checkpoint, result: CheckResult) -> list[Held]:
+    """Prove every entry about a clip to be under the checkpoint, and return the blobs they name."""
+    held: list[Held] = []
+    previous: str | None = None
+    nodes = log.nodes(session)
+    for stored in log.subject_entries(session, f"clip:{clip}"):
+        record = parse_record(stored.record)
+        leaf = leaf_of(stored.record)
+        path = inclusion_proof(stored.seq, checkpoint.size, nodes)
+        verify_inclusion(leaf, stored.seq, checkpoint.size, path, checkpoint.root)
+        if record.seq != stored.seq or record.subjects.get(f"clip:{clip}", "") != previous:
+            raise DamagedError(f"Entry {stored.seq} does not follow the entry about this clip before it")
+        previous = leaf.hex()
+        _prove_parts(stored, record.payload)
+        entry = read_entry(stored.seq, stored.type, stored.values())
+        if isinstance(entry, ClipIngested | ClipIncomplete):
+            held = []  # a later whole reading takes an incomplete one's place
+            result.taken_in_at, result.sha256 = stored.time, entry.fact.digest[SHA256]
+        held += _held_by(entry)
+    if not held:
+        raise DamagedError(f"No entry of the ledger says what the clip {clip} is")
+    return held
+
+
+def _prove_parts(stored: StoredEntry, payload_digest: str) -> None:
+    if sha256_hex(stored.payload) != payload_digest:
+        raise DamagedError(f"The payload of entry {stored.seq} was altered")
+    promised = parse_payload(stored.payload)
+    for name, part in stored.parts.items():
+        if sha256_hex(part) != promised.get(name):
+            raise DamagedError(f"The part {name} of entry {stored.seq} was altered")
+
+
+def _held_by(entry: object) -> list[Held]:
+    match entry:
+        case ClipIngested(fact=fact):
+            return [Held(fact.digest[SHA256], fact.size_bytes, False, fact.clip)]
+        case ClipIncomplete(fact=fact):
+            return [Held(fact.digest[SHA256], fact.size_bytes, True, fact.clip)]
+        case ClipConflicted(fact=conflict) if conflict.kept:
+            return [Held(conflict.digest[SHA256], None, False, conflict.clip)]
+        case DockingFinished(fact=finished) if finished.listing:
+            return [Held(finished.listing[SHA256], None, False, None)]
+        case _:
+            return []
+
+
+def _all_held(database: Database, size: int, result: CheckResult) -> Iterator[Held]:
+    for start in range(0, size, _BATCH):
+        try:
+            with database.read() as session:
+                batch = list(log.entries(session, start, min(size, start + _BATCH)))
+        except StationError as error:
+            result.unchecked.append(Problem("ledger.unreadable", None, error.message))
+            continue
+        for stored in batch:
+            try:
+                yield from _held_by(read_entry(stored.seq, stored.type, stored.values()))
+            except StationError as error:
+                result.damage.append(Problem("ledger.entry", f"entry:{stored.seq}", error.message))
+
+
+def _check_catalogue(home: Home, database: Database, result: CheckResult) -> None:
+    try:
+        differences = compare(database, home.run)
+    except StationError as error:
+        result.unchecked.append(Problem("catalogue.unreadable", None, error.message))
+        return
+    for each in differences:
+        what = "holds a row that does not follow from the ledger" if each.stored else "lacks a row that is due"
+        text = f"The catalogue's table {each.table} {what}: {each.stored or each.due}"
+        result.damage.append(Problem("catalogue.differs", each.table, text))
+
+
+def _check_blobs(store: LocalStore, held: Sequence[Held], result: CheckResult, show: Show) -> None:
+    total = sum(each.size_bytes or 0 for each in held)
+    seen: dict[tuple[str, bool], Problem | None] = {}
+    for each in held:
+        key = (each.sha256, each.partial)
+        if key not in seen:
+            seen[key] = _check_blob(store, each, result)
+            result.originals += 1
+            show(result.size_bytes, total)
+        problem = seen[key]
+        if problem is None:
+            continue
+        about = f"clip:{each.clip}" if each.clip else None
+        named = Problem(problem.code, about, f"{problem.message}{f' (clip {each.clip})' if each.clip else ''}")
+        (result.unchecked if problem.code == "original.unreadable" else result.damage).append(named)
+        if each.clip and problem.code != "original.unreadable":
+            result.damaged_clips.add(each.clip)
+
+
+def _check_blob(store: LocalStore, held: Held, result: CheckResult) -> Problem | None:
+    path = store.partial_path(held.sha256) if held.partial else store.path(held.sha256)
+    try:
+        found = _reread(path)
+    except FileNotFoundError:
+        return Problem("original.missing", None, f"The original {path} is missing")
+    except OSError as error:
+        return Problem("original.unreadable", None, f"The original {path} can't be read: {error.strerror}")
+    result.size_bytes += found.size_bytes
+    result.found_sha256 = found.sha256
+    if found.mode != "direct":
+        result.readback = found.mode
+    if found.sha256 != held.sha256:
+        return Problem("original.damaged", None, f"The original {path} was altered: its SHA-256 is now {found.sha256}")
+    return None
+
+
+def _reread(path: Path) -> Reread:
+    with path.open("rb", buffering=0) as file:
+        return reread(file.fileno())
+
+
+def _enter(custody: Custody, result: CheckResult, actor: Actor) -> CheckResult:
+    """Append the result; a ledger that can't take it any more is one more problem, not a reason to stay silent."""
+    fact = CheckCompleted.Fact(
+        check=new_id(),
+        scope=result.scope,
+        clips=result.clips,
+        originals_checked=result.originals,
+        damaged=tuple(sorted(result.damaged_clips)),
+        outcome=result.outcome,
+        log_size=result.log_size,
+        readback=result.readback,
+    )
+    try:
+        (entered,) = custody.append(CheckCompleted(fact=fact, actor=actor))
+        result.checked_at = entered.time
+    except StationError as error:
+        result.unchecked.append(Problem("result.not_entered", None, f"The result could not be entered: {error}"))
+        result.checked_at = clock.timestamp()
+    return result

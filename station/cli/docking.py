@@ -1,0 +1,117 @@
+"""`station dock` and `station profiles check`."""
+
+import getpass
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from station.acquire.account import Account
+from station.board import SlotBoard
+from station.cli.console import HomeOption, JsonOption, answer, answer_json, messages, open_station, say, t
+from station.config import home_folder, load_home
+from station.errors import ProfileError
+from station.pipeline import dock
+from station.profiles.library import check_profiles
+from station.records.entries import Actor
+from station.records.terms import FileResult
+from station.stages.docking import Request
+
+profiles_app = typer.Typer(no_args_is_help=True)
+
+
+class _Bar:
+    """The progress bar of one docking; only on a terminal."""
+
+    def __init__(self, quiet: bool) -> None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[rate]}  {task.fields[eta]}"),
+        )
+        self._progress = Progress(*columns, console=messages, disable=quiet or not messages.is_terminal)
+        self._task = self._progress.add_task("", total=None, rate="", eta="")
+
+    def __enter__(self) -> "_Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, line: SlotBoard) -> None:
+        """Show a slot's line."""
+        self._progress.update(
+            self._task,
+            description=f"{t.code('slot_state', line.state)} {line.recorder_name or ''}",
+            total=line.bytes_total or None,
+            completed=line.bytes_done,
+            rate=f"{t.size(line.rate)}/s" if line.rate else "",
+            eta=t.wait(line.eta_seconds) if line.eta_seconds is not None else "",
+        )
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this module's commands to the command line."""
+    app.command(name="dock", help=t("Take in a block device, disk image or folder now"))(_dock)
+
+
+def _dock(
+    source: Annotated[Path, typer.Argument(help=t("A block device, a disk image or a folder; it is only read"))],
+    profile: Annotated[str | None, typer.Option(help=t("Firmware profile, instead of the one that fits"))] = None,
+    slot: Annotated[int | None, typer.Option(min=1, max=64, help=t("Slot to show it at (default: a free one)"))] = None,
+    recorder: Annotated[str | None, typer.Option(help=t("Name of the recorder, where nothing else tells it"))] = None,
+    rehash: Annotated[bool, typer.Option("--rehash", help=t("Read files again that are held already"))] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    with open_station(home) as (station, database, custody), _Bar(json) as bar:
+        actor = Actor(via="console", strength="console", os_user=getpass.getuser())
+        request = Request(source, profile, slot, recorder, rehash, actor)
+        account = dock(station, database, custody, request, bar.show)
+    if json:
+        answer_json(account.document())
+    else:
+        _tell(account)
+    raise typer.Exit(0 if account.whole else 1)
+
+
+def _tell(account: Account) -> None:
+    for line in account.files:
+        if line.result in (FileResult.CHANGED, FileResult.INCOMPLETE, FileResult.FAILED):
+            reason = t.code("reason", line.reason) if line.reason else ""
+            answer(f"{t.code('result', line.result)}: {line.path}{f' — {reason}' if reason else ''}")
+    for fault in account.faults:
+        say(fault)
+    if account.problem:
+        say(account.problem)
+    counted = [f"{t.code('result', result)} {count}" for result, count in account.counts.items() if count]
+    answer(t("Docking {docking}: {counts}", docking=account.docking, counts=", ".join(counted) or t("no recordings")))
+    if account.whole and not account.counts[FileResult.NEW]:
+        answer(t("Nothing was copied: everything on it is held already"))
+    elif account.whole:
+        answer(t("Everything on it is kept: {size} newly taken in", size=t.size(account.size_bytes)))
+    else:
+        answer(t("Not everything is kept whole: do not erase this recorder"))
+
+
+@profiles_app.command(help=t("Check the firmware profiles; exit 1 when one is wrong"))
+def check(
+    folder: Annotated[Path | None, typer.Argument(help=t("The folder of profiles (default: those in use)"))] = None,
+) -> None:
+    """Check every profile and print each complaint."""
+    shipped = Path(__file__).resolve().parents[2] / "firmware_profiles"
+    place = folder or shipped
+    if folder is None and (home_folder() / "station.toml").exists():
+        place = load_home(home_folder()).profiles
+    if not place.is_dir():
+        raise ProfileError(f"There is no folder {place}")
+    complaints = check_profiles(place)
+    for complaint in complaints:
+        sys.stdout.write(f"{complaint}\n")
+    if not complaints:
+        answer(t("The profiles in {folder} are good", folder=place))
+    raise typer.Exit(1 if complaints else 0)

@@ -1,0 +1,57 @@
+"""The command line's root: its groups, its exit codes, and the one place where errors become them."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from station import __version__
+from station.cli import docking, keeping, ledger, people, serving
+from station.cli.console import answer, complain, say, t
+from station.errors import StationError
+
+app = typer.Typer(
+    name="station",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help=t("The evidence station: takes in recordings from body-worn recorders and keeps them provably unaltered."),
+    epilog=t(
+        "Exit codes: 0 all is well; 1 something is not whole or is damaged, and is named; 2 it could not be done or"
+        " checked; 130 interrupted."
+    ),
+)
+serving.add_commands(app)
+docking.add_commands(app)
+keeping.add_commands(app)
+app.add_typer(ledger.app, name="ledger", help=t("The ledger: its head, an audit, an export"))
+app.add_typer(people.app, name="user", help=t("People who may log in"))
+app.add_typer(docking.profiles_app, name="profiles", help=t("Firmware profiles"))
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        answer(f"evidence-station {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help=t("Show the version"))
+    ] = False,
+) -> None:
+    """Hold the options of the bare command."""
+
+
+def main() -> None:
+    """Run the command line; the entry point of `station`."""
+    try:
+        app(standalone_mode=True)
+    except StationError as error:
+        complain(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        say(t("Interrupted"))
+        sys.exit(130)

@@ -1,0 +1,63 @@
+"""`station init`, `serve` and `demo`, and the single processes that `serve` supervises."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from station import daemon
+from station.actions.login import issue_console_code
+from station.actions.setup import make_home
+from station.cli.console import HomeOption, answer, open_home, open_station, say, t
+from station.config import home_folder
+from station.database import Database
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this module's commands to the command line."""
+    app.command(name="init", help=t("Make a station: keys, database, vault; prints a one-time code"))(_init)
+    app.command(name="serve", help=t("Run the whole station until it is stopped"))(_serve)
+    app.command(name="demo", help=t("Try it out: sample recorders, people and cases, on this machine only"))(_demo)
+    app.command(name="web", help=t("Only the web pages (one of the processes of `serve`)"))(_web)
+    app.command(name="develop", help=t("Only the copies for playing (one of the processes of `serve`)"))(_develop)
+    app.command(name="sign", help=t("Only the signer of checkpoints (one of the processes of `serve`)"))(_sign)
+
+
+def _init(home: HomeOption = None) -> None:
+    station = make_home(home_folder(home), settings=daemon.default_settings())
+    database = Database(station.database_url)
+    answer(t("There is a station in {folder} now", folder=station.root))
+    code = issue_console_code(database, "first_admin")
+    answer(t("One-time code for the first administrator, good for 30 minutes: {code}", code=code))
+    say(t("Start it with: station serve --home {folder}", folder=station.root))
+
+
+def _serve(home: HomeOption = None) -> None:
+    with open_station(home) as (station, _, _custody):
+        pass
+    say(t("The station is served at http://{address}; stop it with Ctrl-C", address=station.settings.listen))
+    raise typer.Exit(daemon.supervise(station))
+
+
+def _web(home: HomeOption = None) -> None:
+    daemon.run_web(open_home(home))
+
+
+def _sign(home: HomeOption = None) -> None:
+    daemon.run_sign(open_home(home))
+
+
+def _develop(
+    once: Annotated[bool, typer.Option("--once", help=t("Stop when there is nothing left to do"))] = False,
+    home: HomeOption = None,
+) -> None:
+    daemon.run_develop(open_home(home), once=once)
+
+
+def _demo(
+    home: Annotated[Path | None, typer.Option("--home", help=t("Its home (default: ./var/demo)"))] = None,
+    listen: Annotated[str | None, typer.Option(help=t("Address and port on this machine"))] = None,
+) -> None:
+    from station.demo.tour import run_tour  # the tour needs tools that a station in service does not
+
+    raise typer.Exit(run_tour(home or home_folder() / "demo", listen))

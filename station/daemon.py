@@ -1,0 +1,141 @@
+"""The processes of the appliance and their supervisor, which is what `station serve` runs.
+
+Guarantees: each process has one job (see docs/ARCHITECTURE.md); one that dies is started again after a pause that
+grows, so a fault that stays does not burn the machine; when the supervisor is told to stop, all of them stop, and
+none outlives it.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from station import api, clock
+from station.config import Home
+from station.custody import Custody, keep_projection
+from station.database import Database
+from station.ledger import service
+from station.pipeline import develop
+from station.sandbox import kernel
+
+_logger = structlog.get_logger(__name__)
+_CHECK_SECONDS = 0.5
+_STOP_SECONDS = 20.0
+_LONGEST_PAUSE_SECONDS = 60.0
+_STEADY_SECONDS = 60.0
+_PROCESSES = ("sign", "develop", "web")
+SUPERVISOR = "STATION_SUPERVISOR_PID"
+
+
+@dataclass(slots=True)
+class _Child:
+    """One supervised process; `due` is when it is to be started again."""
+
+    name: str
+    process: "subprocess.Popen[bytes] | None" = None
+    started: float = 0.0
+    due: float = 0.0
+    pause: float = 1.0
+
+
+def default_settings() -> str:
+    """Return the text of a new home's station.toml: every setting is at its default until a line is changed."""
+    return (
+        "# Settings of this evidence station; README.md lists them all with their defaults.\n"
+        "# STATION_* environment variables go before what stands here.\n"
+        '# listen = "127.0.0.1:8470"\n'
+        '# time_zone = "Asia/Shanghai"\n'
+        '# unit = ""\n'
+    )
+
+
+def supervise(home: Home) -> int:
+    """Run the station's processes until SIGTERM or SIGINT; returns the exit code."""
+    stop = _stop_on_signals()
+    children = [_Child(name) for name in _PROCESSES]
+    try:
+        while not stop.is_set():
+            for child in children:
+                _tend(home, child)
+            stop.wait(_CHECK_SECONDS)
+    finally:
+        _stop_all(children)
+    return 0
+
+
+def _tend(home: Home, child: _Child) -> None:
+    now = clock.monotonic()
+    if child.process is not None:
+        code = child.process.poll()
+        if code is None:
+            return
+        steady = now - child.started >= _STEADY_SECONDS
+        child.pause = 1.0 if steady else min(child.pause * 2, _LONGEST_PAUSE_SECONDS)
+        child.due = now + child.pause
+        child.process = None
+        _logger.error("process ended", name=child.name, code=code, again_in_seconds=child.pause)
+    if now >= child.due:
+        environment = os.environ | {SUPERVISOR: str(os.getpid())}
+        child.process = subprocess.Popen(_command(home, child.name), start_new_session=True, env=environment)
+        child.started = now
+
+
+def _command(home: Home, name: str) -> Sequence[str]:
+    return (sys.executable, "-P", "-m", "station.cli", name, "--home", str(home.root))
+
+
+def _stop_all(children: Sequence[_Child]) -> None:
+    running = [child.process for child in children if child.process is not None]
+    for process in running:
+        process.terminate()
+    deadline = clock.monotonic() + _STOP_SECONDS
+    for process in running:
+        try:
+            process.wait(max(0.0, deadline - clock.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _end_with_supervisor() -> None:
+    """Have the kernel end this process when its supervisor is gone, however that came about."""
+    supervisor = os.environ.get(SUPERVISOR)
+    if supervisor is None:
+        return
+    kernel.set_process_control(kernel.PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(supervisor):  # gone before the line above took effect
+        sys.exit(1)
+
+
+def run_web(home: Home) -> None:
+    """Serve pages until stopped."""
+    _end_with_supervisor()
+    api.serve(home)
+
+
+def run_develop(home: Home, *, once: bool) -> None:
+    """Make posters and playable copies until stopped, or until there is nothing to do."""
+    _end_with_supervisor()
+    database = Database(home.database_url)
+    keep_projection(database)
+    develop(home, database, Custody(home, database), _stop_on_signals(), once=once)
+
+
+def run_sign(home: Home) -> None:
+    """Hold the key and sign checkpoints until stopped; while another signer serves the home, wait for its end."""
+    _end_with_supervisor()
+    stop = threading.Event()
+    while not service.serve(home, None, lambda: None):
+        stop.wait(_CHECK_SECONDS)

@@ -1,0 +1,165 @@
+"""The copies for looking at: what a clip contains, its poster and filmstrip, a playable copy where one is needed.
+
+Guarantees: an original is only ever read; a failure is remembered with its reason and never holds up another clip;
+what to do follows from what is stored, so a restart goes on where it stopped, and `derived/` can be deleted any time.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from station import clock
+from station.catalogue.intake import WholeClip, whole_clip_of, whole_clips
+from station.config import Home
+from station.custody import Custody
+from station.database import Database, Session
+from station.derive import layout
+from station.derive.playback import Playable
+from station.derive.poster import make_poster
+from station.derive.probe import Probe, probe
+from station.derive.proxy import make_proxy
+from station.errors import DerivationError, SandboxError
+from station.evidence.store import LocalStore
+from station.records.docking_entries import ClipProbed
+from station.records.entries import Place
+from station.sandbox.program import clear_work_folders, work_folder
+from station.sniff import Sniffed
+from station.state import work
+
+_logger = structlog.get_logger(__name__)
+_BATCH = 50
+_REPORT_SECONDS = 2.0
+_DETAIL_CHARACTERS = 2000
+PROXY, POSTER = "proxy", "poster"
+
+
+class Developing:
+    """Works through the clips taken in, oldest first: all posters before the first playable copy."""
+
+    def __init__(self, home: Home, database: Database, custody: Custody, store: LocalStore) -> None:
+        """Begin from the first clip; what is there already is passed over."""
+        self._home, self._database, self._custody, self._store = home, database, custody, store
+        self._user = home.settings.parser_user
+        self._looked_at = -1
+        clear_work_folders(layout.work_parent(home.derived))
+        with database.write() as session:
+            work.restart(session)
+
+    def step(self, cancel: threading.Event) -> bool:
+        """Do the next piece of work; False when there is none now. Raises StationError when our own side fails."""
+        with self._database.read() as session:
+            clips = whole_clips(session, self._looked_at, _BATCH)
+            waiting = work.waiting(session, PROXY, limit=1)
+            copy = whole_clip_of(session, waiting[0].digest) if waiting and not clips else None
+        for clip in clips:
+            if cancel.is_set():
+                return True
+            self._look_at(clip, cancel)
+            self._looked_at = clip.seq
+        if copy is not None:
+            self._copy(copy, cancel)
+        return bool(clips) or copy is not None
+
+    def _look_at(self, clip: WholeClip, cancel: threading.Event) -> None:
+        """Probe a clip and make its poster; put it on the list if it needs a playable copy."""
+        poster = layout.poster_path(self._home.derived, clip.sha256)
+        proxy = layout.proxy_path(self._home.derived, clip.sha256)
+        with self._database.read() as session:
+            poster_due = not poster.exists() and not _failed(session, clip, POSTER)
+            proxy_due = not proxy.exists() and not _failed(session, clip, PROXY) and clip.playable != Playable.ORIGINAL
+        if clip.playable is not None and not poster_due and not proxy_due:
+            return
+        with self._opened(clip) as (original, folder):
+            facts = self._probe(clip, original, folder)
+            if poster_due and facts.ok:
+                make = partial(make_poster, original, facts, poster, work=folder, user=self._user, cancel=cancel)
+                self._make(clip, POSTER, make, cancel)
+        if proxy_due and facts.ok and facts.playable == Playable.PROXY and facts.media != "photo":
+            with self._database.write() as session:
+                if not work.want(session, clip.sha256, PROXY):
+                    work.fail(session, clip.sha256, PROXY, "the copy is gone", again=True)
+
+    def _copy(self, clip: WholeClip, cancel: threading.Event) -> None:
+        """Make a clip's playable copy, telling how far it is."""
+        target = layout.proxy_path(self._home.derived, clip.sha256)
+        with self._database.write() as session:
+            work.start(session, clip.sha256, PROXY)
+        told_at = clock.monotonic()
+
+        def report(per_mille: int) -> None:
+            nonlocal told_at
+            if clock.monotonic() - told_at >= _REPORT_SECONDS:
+                told_at = clock.monotonic()
+                with self._database.write() as session:
+                    work.report(session, clip.sha256, PROXY, per_mille)
+
+        def make() -> None:
+            with self._opened(clip) as (original, folder):
+                facts = probe(original, Sniffed(clip.media, clip.container), work=folder, user=self._user)
+                made = make_proxy(
+                    original, facts, target, work=folder, user=self._user, on_progress=report, cancel=cancel
+                )
+            if made.missing_ms or made.without_sound:
+                lost = {"missing_ms": made.missing_ms, "without_sound": made.without_sound}
+                _logger.warning("copy is not whole", clip=clip.clip, **lost)
+
+        self._make(clip, PROXY, make, cancel)
+
+    @contextmanager
+    def _opened(self, clip: WholeClip) -> Iterator[tuple[Path, Path]]:
+        """Give the original's path and a work folder for a confined program."""
+        parent = layout.work_parent(self._home.derived)
+        with self._store.as_file(clip.sha256) as original, work_folder(parent, self._user) as folder:
+            yield original, folder
+
+    def _probe(self, clip: WholeClip, original: Path, folder: Path) -> Probe:
+        facts = probe(original, Sniffed(clip.media, clip.container), work=folder, user=self._user)
+        if clip.playable is None:
+            self._custody.append(_probed_entry(clip.clip, facts))
+        return facts
+
+    def _make(self, clip: WholeClip, kind: str, make: Callable[[], object], cancel: threading.Event) -> None:
+        """Make one thing; what fails for good is remembered, what was only interrupted is due again."""
+        try:
+            make()
+        except (DerivationError, SandboxError) as error:
+            _logger.warning("not derived", clip=clip.clip, kind=kind, reason=str(error))
+            with self._database.write() as session:
+                work.fail(session, clip.sha256, kind, str(error), again=cancel.is_set())
+            return
+        with self._database.write() as session:
+            work.finish(session, clip.sha256, kind)
+
+
+def _failed(session: Session, clip: WholeClip, kind: str) -> bool:
+    found = work.find(session, clip.sha256, kind)
+    return found is not None and found.state == "failed"
+
+
+def _probed_entry(clip: str, facts: Probe) -> ClipProbed:
+    video, audio = facts.video, facts.audio[0] if facts.audio else None
+    fact = ClipProbed.Fact(
+        clip=clip,
+        tool=facts.tool,
+        tool_version=facts.tool_version,
+        ok=facts.ok,
+        container=facts.container,
+        duration_ms=facts.duration_ms,
+        width=video.width if video else None,
+        height=video.height if video else None,
+        frame_rate=video.frame_rate if video else None,
+        video_codec=video.codec if video else None,
+        audio_codec=audio.codec if audio else None,
+        creation_time=facts.creation_time,
+        playable=facts.playable.value,
+        reason=facts.reason.value if facts.reason else None,
+    )
+    place = None
+    if facts.place is not None:
+        place = Place(latitude=facts.place.latitude, longitude=facts.place.longitude, datum="WGS-84")
+    detail = ClipProbed.Detail(text=facts.detail[-_DETAIL_CHARACTERS:]) if facts.detail else None
+    return ClipProbed(fact=fact, place=place, detail=detail)

@@ -1,0 +1,236 @@
+"""The steps of one docking that write: recognising, planning, sealing, finishing.
+
+Guarantees: a file's entry is appended after its bytes are proven on the disk and linked into the vault; every listed
+thing ends with exactly one line in the account; a held file that comes again with other bytes is an alarm, with both
+kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from station import clock
+from station.acquire.account import NOT_WHOLE, Account, FileAccount, listing_bytes
+from station.acquire.identify import identify
+from station.acquire.listing import Listing
+from station.acquire.plan import Known, PlanItem, Step, key_of, make_plan
+from station.acquire.reading import Reading
+from station.acquire.seal import conflict_entry, finish_entry, ingest_entry, recorder_entry, start_entry
+from station.acquire.settle import Settled, settle
+from station.board import SlotMeter
+from station.catalogue import intake
+from station.custody import Custody
+from station.database import Database, Session
+from station.digest import new_id
+from station.errors import ReadbackError
+from station.evidence.store import LocalStore, Staging
+from station.profiles.model import Profile
+from station.records.entries import Actor, Entry
+from station.records.log_entries import AlarmRaised
+from station.records.reading import Copied, CopyProgress, Fault
+from station.records.terms import ClipStage, FileResult
+from station.state.folders import folder_identity
+
+_RESULTS = {Step.HOLD: FileResult.HELD, Step.SKIP: FileResult.SKIPPED, Step.FAIL: FileResult.FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to dock and how: the words of `station dock`."""
+
+    source: Path
+    profile: str | None = None
+    slot: int | None = None
+    recorder: str | None = None
+    rehash: bool = False
+    actor: Actor = field(default_factory=lambda: Actor(via="station"))
+
+
+class Docking:
+    """One docking under way: the state that the steps of `dock` hand on."""
+
+    def __init__(
+        self,
+        database: Database,
+        custody: Custody,
+        store: LocalStore,
+        staging: Staging,
+        meter: SlotMeter,
+        profile: Profile,
+        docking: str,
+    ) -> None:
+        self._database, self._custody, self._store = database, custody, store
+        self._staging, self._meter, self._profile = staging, meter, profile
+        self._lines: dict[int, FileAccount] = {}
+        self._items: dict[int, PlanItem] = {}
+        self._bytes_settled = 0
+        self.account = Account(docking, recorder="", profile=profile.id)
+
+    def recognise(self, request: Request, listing: Listing, kind: str, unit: str) -> None:
+        """Find out which recorder this is, and enter it when it is new."""
+        folder_id = None
+        if kind == "folder":
+            with self._database.write() as session:
+                folder_id = folder_identity(session, request.source)
+        identity = identify(
+            self._profile, listing.volumes, listing.entries, given=request.recorder, folder_id=folder_id
+        )
+
+        def enter(session: Session) -> Sequence[Entry]:
+            known = intake.recorder_by_identity(session, identity.key)
+            self.account.recorder = known or new_id()
+            return () if known else (recorder_entry(self.account.recorder, self._profile, identity, unit),)
+
+        self._custody.append_from(enter, seal=False)
+        with self._database.read() as session:
+            holders = intake.holder_names(session, self.account.recorder)
+        name = identity.serial or identity.label or self.account.recorder[:8]
+        self._meter.update(
+            docking=self.account.docking, recorder_name=name, holder_name="、".join(holders) or None, force=True
+        )
+
+    def start(self, request: Request, listing: Listing, reading: Reading) -> None:
+        """Enter the docking itself."""
+        self.account.listing_whole = listing.whole
+        self.account.faults = tuple(listing.faults)
+        slot = self._meter.line.slot
+        entry = start_entry(self.account, self._profile, listing, reading, slot=slot, actor=request.actor)
+        self._custody.append(entry, seal=False)
+
+    def plan(self, listing: Listing, *, rehash: bool) -> list[PlanItem]:
+        """Decide what to copy, account for all the rest, and return the copies that fit beside the reserve."""
+        keys = [key_of(entry, self.account.recorder) for entry in listing.entries]
+        with self._database.read() as session:
+            found = intake.known_sightings(session, keys)
+        known = {key: Known(clip, sha256, ClipStage(stage)) for key, (clip, sha256, stage) in found.items()}
+        plan = make_plan(listing.entries, self._profile, self.account.recorder, known, rehash=rehash)
+        self._items = {item.entry.id: item for item in plan}
+        free, copies = self._store.free_bytes(), []
+        for item in plan:
+            if item.step in _RESULTS:
+                self._settle(item, _RESULTS[item.step], item.reason)
+            elif item.entry.size_bytes > free:
+                self._settle(item, FileResult.FAILED, "no_space")
+            else:
+                free -= item.entry.size_bytes
+                copies.append(item)
+        self._meter.update(
+            state="copying",
+            files_total=len(copies),
+            bytes_total=sum(item.entry.size_bytes for item in copies),
+            force=True,
+        )
+        return copies
+
+    def hear(self, message: CopyProgress | Copied | Fault) -> None:
+        """Take the reader's word: show progress, seal what is copied."""
+        match message:
+            case CopyProgress():
+                self._meter.update(bytes_done=self._bytes_settled + message.bytes_done)
+            case Copied():
+                self._seal(self._items[message.id], message)
+            case Fault():
+                self.account.faults += (message.what,)
+
+    def lose(self, plan: Sequence[PlanItem], reason: str) -> None:
+        """Account for what was ordered and never came."""
+        for item in plan:
+            if item.entry.id not in self._lines:
+                self._settle(item, FileResult.FAILED, reason)
+
+    def finish(self) -> None:
+        """Seal the account: the listing as a blob, the docking's end as an entry, all under one checkpoint."""
+        self._meter.update(state="finishing")
+        self.account.files = [self._lines[number] for number in sorted(self._lines)]
+        listing = self._store.put_bytes(listing_bytes(self.account.files))
+        self._custody.append(finish_entry(self.account, listing), seal=False)
+        self.account.checkpoint = self._custody.seal().note
+        problem = None if self.account.whole else "reader_died" if self.account.problem else "not_whole"
+        self._meter.update(state="partly" if problem else "done", problem=problem, eta_seconds=None, rate=None)
+
+    def _seal(self, item: PlanItem, copied: Copied) -> None:
+        """From a staged file to a clip: proven on the disk, linked into the vault, entered, under a checkpoint."""
+        self._bytes_settled += item.entry.size_bytes
+        if copied.staged is None:
+            self._settle(item, FileResult.FAILED, "unreadable")
+            return
+        try:
+            settled = settle(self._staging.inbox, copied, parser_gid=self._store.parser_gid)
+        except ReadbackError as error:
+            self.account.faults += (str(error),)
+            self._settle(item, FileResult.FAILED, "readback")
+            return
+        if item.step == Step.REHASH:
+            self._compare(item, copied, settled)
+            return
+        with self._database.read() as session:
+            disposed = settled.sha256 in intake.disposed_digests(session, [settled.sha256])
+        if disposed:
+            self._settle(item, FileResult.SKIPPED, "disposed", settled.sha256)
+            return
+        keep = self._store.adopt_partial if copied.bad_ranges else self._store.adopt
+        keep(settled.path, settled.sha256)
+        clip, fresh = self._enter(item, copied, settled)
+        self._custody.seal()
+        result = FileResult.HELD if not fresh else FileResult.INCOMPLETE if copied.bad_ranges else FileResult.NEW
+        self._settle(item, result, "bad_ranges" if copied.bad_ranges else None, settled.sha256, clip)
+
+    def _enter(self, item: PlanItem, copied: Copied, settled: Settled) -> tuple[str, bool]:
+        """Append the clip's entry; returns its id, and False when another docking entered it meanwhile."""
+        clip, fresh = item.known.clip if item.known else new_id(), True
+
+        def compose(session: Session) -> Sequence[Entry]:
+            nonlocal clip, fresh
+            key = key_of(item.entry, self.account.recorder)
+            held = intake.known_sightings(session, [key]).get(key)
+            if held is not None and held[2] != ClipStage.INCOMPLETE:
+                clip, fresh = held[0], False
+                return ()
+            return (
+                ingest_entry(
+                    item,
+                    copied,
+                    settled.readback,
+                    clip=clip,
+                    docking=self.account.docking,
+                    recorder=self.account.recorder,
+                    profile=self._profile,
+                    now=clock.now(),
+                ),
+            )
+
+        self._custody.append_from(compose, seal=False)
+        return clip, fresh
+
+    def _compare(self, item: PlanItem, copied: Copied, settled: Settled) -> None:
+        """A held file read again: the same bytes, or an alarm with both kept."""
+        assert item.known is not None  # noqa: S101 - narrows types only
+        if settled.sha256 == item.known.sha256 and not copied.bad_ranges:
+            self._settle(item, FileResult.HELD, None, settled.sha256, item.known.clip)
+            return
+        if copied.bad_ranges:
+            self._settle(item, FileResult.FAILED, "unreadable", item.known.sha256, item.known.clip)
+            return
+        self._store.adopt(settled.path, settled.sha256)
+        alarm = AlarmRaised.Fact(alarm=new_id(), kind="bytes_changed", about=f"clip:{item.known.clip}")
+        self._custody.append(
+            conflict_entry(item, copied, docking=self.account.docking),
+            AlarmRaised(fact=alarm, detail=AlarmRaised.Detail(text=item.path_text)),
+        )
+        self._settle(item, FileResult.CHANGED, "bytes_changed", settled.sha256, item.known.clip)
+
+    def _settle(
+        self, item: PlanItem, result: FileResult, reason: str | None, sha256: str | None = None, clip: str | None = None
+    ) -> None:
+        if item.known is not None:
+            clip = clip or item.known.clip
+            sha256 = sha256 or item.known.sha256
+        self._lines[item.entry.id] = FileAccount(item.path_text, item.entry.size_bytes, sha256, clip, result, reason)
+        counted = [line.result for line in self._lines.values()]
+        self._meter.update(
+            bytes_done=self._bytes_settled,
+            files_done=sum(each in (FileResult.NEW, FileResult.INCOMPLETE) for each in counted),
+            new=counted.count(FileResult.NEW),
+            held=counted.count(FileResult.HELD),
+            not_kept=sum(each in NOT_WHOLE for each in counted),
+        )
