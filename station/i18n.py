@@ -6,7 +6,7 @@ station's zone. Ordinary messages are their own English text; codes (`code:<grou
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -27,6 +27,19 @@ from station import clock
 LOCALES: Final = ("zh_CN", "en")
 LOCALES_FOLDER: Final = Path(__file__).resolve().parent.parent / "web" / "locales"
 
+# Params of a history line that are codes of a group; the rest are text, but for times and sizes.
+_CODED_PARAMS: Final = {
+    "kind": "target_kind",
+    "stage": "stage",
+    "none_reason": "none_reason",
+    "sensitivity": "sensitivity",
+    "source": "source",
+    "number_source": "source",
+    "readback": "readback",
+    "outcome": "outcome",
+    "playable": "playable",
+    "source_kind": "source_kind",
+}
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -57,6 +70,26 @@ class Translator:
         """Tell whether there are words for a code."""
         key = f"code:{group}.{value}"
         return bool(self.catalogue.ugettext(key) != key)
+
+    def line(self, code: str, params: Mapping[str, str]) -> str:
+        """Return a line of the custody history in plain words (`code:history.<code>`), its params put into words too.
+
+        Where a param in `[[…{name}…]]` is not there, the whole bracket is left out.
+        """
+        words = {name: self._param(name, value) for name, value in params.items()}
+        if code == "alarm.raised":
+            words["kind"] = self.code("alarm", params.get("kind", ""))
+        text = self.catalogue.ugettext(f"code:history.{code}")
+        if text == f"code:history.{code}":
+            return code
+        return _fill(re.sub(r"\[\[(.*?)\]\]", lambda match: _known_part(match[1], words), text), words)
+
+    def _param(self, name: str, value: str) -> str:
+        if name in _CODED_PARAMS:
+            return self.code(_CODED_PARAMS[name], value)
+        if name.endswith("_bytes"):
+            return self.size(int(value))
+        return self.moment(value) if name.endswith("_at") else value
 
     @property
     def language(self) -> str:
@@ -165,5 +198,9 @@ class _Params(dict[str, object]):
         return "—"
 
 
-def _fill(text: str, params: dict[str, object]) -> str:
+def _known_part(text: str, words: Mapping[str, str]) -> str:
+    return text if all(name in words for name in re.findall(r"\{(\w+)\}", text)) else ""
+
+
+def _fill(text: str, params: Mapping[str, object]) -> str:
     return text.format_map(_Params(params)) if "{" in text else text

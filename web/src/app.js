@@ -1,1 +1,6 @@
 import "htmx.org";
+import "./_page.js";
+import "./_clip-grid.js";
+import "./_dock-board.js";
+import "./_evidence-player.js";
+import "./_tagging.js";

@@ -1,0 +1,87 @@
+"""A look at every template with believable values, without a station: `python -m tests.browser.preview [PORT]`.
+
+For people who work on the front end. It sends the same strict Content-Security-Policy as the station.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
+from fastapi.staticfiles import StaticFiles
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from station.i18n import translator
+from tests.browser import samples
+
+WEB = Path(__file__).resolve().parents[2] / "web"
+POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'"
+
+
+@dataclass(frozen=True)
+class _Badges:
+    untagged: int = 14
+    alarms: int = 1
+    total: int = 1286
+    today: int = 42
+    damaged: int = 2
+
+
+def environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(WEB / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def render(name: str, page: Any, *, locale: str = "zh_CN", me: Any = None, path: str = "/", demo: bool = True) -> str:
+    zone = ZoneInfo("Asia/Shanghai")
+    say = translator(locale, zone)
+    return environment().get_template(name).render(
+        page=page,
+        me=me,
+        locale=locale,
+        zone=zone,
+        t=say,
+        _=say,
+        demo=demo,
+        assets=json.loads((WEB / "dist" / "manifest.json").read_text()),
+        path=path,
+        counts=_Badges() if me else None,
+    )
+
+
+app = FastAPI()
+app.mount("/assets", StaticFiles(directory=WEB / "dist"))
+
+
+@app.get("/clips/{clip}/poster")
+def poster(clip: str) -> Response:
+    return Response(samples.poster(clip), media_type="image/svg+xml")
+
+
+@app.get("/dock/events")
+def events() -> StreamingResponse:
+    return StreamingResponse(iter([": nothing\n\n"]), media_type="text/event-stream")
+
+
+@app.get("/{path:path}")
+def page(request: Request, path: str) -> HTMLResponse:
+    shown = samples.PAGES.get(path)
+    if shown is None:
+        return HTMLResponse("\n".join(f'<p><a href="/{each}">{each}</a></p>' for each in samples.PAGES))
+    locale = "en" if request.query_params.get("lang") == "en" else "zh_CN"
+    text = render(shown.template, shown.page, locale=locale, me=shown.me, path=shown.path)
+    return HTMLResponse(text, headers={"Content-Security-Policy": POLICY})
+
+
+if __name__ == "__main__":
+    uvicorn.run(app, port=int(sys.argv[1]) if len(sys.argv) > 1 else 8471, log_level="warning")

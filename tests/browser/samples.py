@@ -1,0 +1,248 @@
+"""Believable values for every page, also the awkward ones: long names, missing fields, damage, nothing at all."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from station.api import pages
+from station.board import SlotBoard
+from station.catalogue import views
+from station.records.terms import EnforcementStage, NoneReason, Role, Sensitivity, TargetKind
+
+STAGES = tuple(stage.value for stage in EnforcementStage)
+REASONS = tuple(reason.value for reason in NoneReason)
+KINDS = tuple(kind.value for kind in TargetKind)
+CLASSES = tuple(each.value for each in Sensitivity)
+PHRASES = {stage: ("facts",) for stage in STAGES}
+
+
+def person(key: str, name: str, *roles: Role, disabled: bool = False) -> views.PersonView:
+    return views.PersonView(
+        key, "officer", name, key, "城关区市场监督管理局执法大队", "13000102030", "018233", tuple(sorted(roles)), disabled
+    )
+
+
+OFFICER = person("zhangwei", "张伟", Role.OFFICER)
+CLERK = person("lifang", "李芳", Role.CLERK)
+ADMIN = person("wangqiang", "王强", Role.ADMIN)
+AUDITOR = person("zhaomin", "赵敏", Role.AUDITOR)
+INSPECTOR = person("chenjing", "陈静", Role.INSPECTOR)
+HANDLER = person("liuyang", "刘洋", Role.HANDLER, Role.OFFICER)
+PEOPLE = (
+    OFFICER,
+    CLERK,
+    ADMIN,
+    AUDITOR,
+    INSPECTOR,
+    HANDLER,
+    person("old.account", "Alexandrina Featherstonehaugh-Cholmondeley", Role.REVIEWER, Role.APPROVER, disabled=True),
+)
+
+CASE = views.TargetRow(
+    "case1", "case", "冀石城市监处罚〔2026〕128号", "某商贸有限公司涉嫌销售不合格电动自行车案", "open", 9,
+    "2026-11-18T02:10:00.000000Z", None, ("刘洋", "张伟"),
+)  # fmt: skip
+SUBMITTED = replace(
+    CASE, target="case2", number="冀石城市监处罚〔2026〕97号", title="无照经营案", status="submitted",
+    submitted_at="2026-11-20T08:00:00.000000Z", clips=4,
+)  # fmt: skip
+MATTER = views.TargetRow(
+    "matter1", "matter", "DL-2026-0031", "裕华路早市占道经营", "open", 3, "2026-11-21T02:10:00.000000Z", None, ()
+)
+TASK = views.TargetRow(
+    "task1", "task", "JC-2026-0007", "冬季用气安全专项检查", "open", 22, "2026-11-01T02:10:00.000000Z", None, ()
+)
+TARGETS = (CASE, SUBMITTED, MATTER, TASK)
+
+
+def binding(clip: str, target: views.TargetRow | None = CASE, stage: str | None = "on_site") -> views.BindingView:
+    return views.BindingView(
+        f"b-{clip}", "action", clip, target.kind if target else "none", target.target if target else None,
+        target.number if target else None, target.title if target else None, None if target else "patrol",
+        stage, (("当事人现场陈述及经营场所状况", ((12_000, 64_000),)), ("查获物品数量", ())), "两名执法人员在场", "officer",
+        "2026-11-22T10:20:00.000000Z", "张伟",
+    )  # fmt: skip
+
+
+BASE = views.ClipRow(
+    "c00", "r00", "DCAM_J800000_018233_20261122_173000_0001.mp4", "video", 184_300_221, 605_000,
+    "2026-11-22T09:30:00.000000Z", "plain", "2026-11-22T10:05:12.000000Z", "probed", "original", False, 1,
+    "rec1", "J800000", "张伟", "建设南大街 128 号", "ordinary", True, 0, 0, None,
+)  # fmt: skip
+
+ROWS = (
+    replace(BASE, clip="c01", recording="r01", important=True, bindings=(binding("c01"),)),
+    replace(BASE, clip="c02", recording="r01", sequence=2, tagged=False, place=None),
+    replace(BASE, clip="c03", recording="r03", tagged=False, collector_name=None, place=None, duration_ms=3_725_000),
+    replace(BASE, clip="c04", recording="r04", sensitivity="suspected_secret", bindings=(binding("c04", None),)),
+    replace(BASE, clip="c05", recording="r05", stage="incomplete", missing_bytes=4_194_304, playable=None, tagged=False),
+    replace(BASE, clip="c06", recording="r06", media="audio", file_name="询问录音_王某_第二次.mp3", sensitivity="privacy",
+            bindings=(binding("c06", CASE, "inquiry"), binding("c06", TASK), binding("c06", MATTER))),
+    replace(BASE, clip="c07", recording="r07", media="photo", duration_ms=None, check_outcome="damaged", bindings=(binding("c07"),)),
+    replace(BASE, clip="c08", recording="r08", recorded_at="1999-12-31T16:00:21.000000Z", time_trust="suspicious", tagged=False),
+    replace(BASE, clip="c09", recording="r09", recorded_at=None, time_trust="unknown", stage="sealed", tagged=False, playable=None),
+    replace(BASE, clip="c10", recording="r10", conflicts=1, sensitivity="trade_secret", bindings=(binding("c10", TASK, None),)),
+    *(replace(BASE, clip=f"c{n}", recording=f"r{n}", tagged=n % 3 > 0, recorded_at=f"2026-11-2{n % 3}T0{n % 9}:12:00.000000Z",
+              duration_ms=n * 41_000, bindings=(binding(f"c{n}"),) if n % 3 else ()) for n in range(11, 31)),
+)  # fmt: skip
+POSTERS = frozenset(row.clip for row in ROWS if row.media != "audio" and row.stage == "probed")
+
+
+def history() -> tuple[views.HistoryLine, ...]:
+    lines = (
+        ("clip.ingested", {"recorder_name": "J800000", "slot": "3", "size_bytes": "184300221", "readback": "direct"}, None),
+        ("clip.probed", {"tool": "ffprobe", "tool_version": "5.1.6", "playable": "original"}, None),
+        ("clip.amended_place", {"place": "建设南大街 128 号", "source": "officer", "reason": "记录仪未开启定位"}, "张伟"),
+        ("clip.bound", {"kind": "case", "number": CASE.number, "stage": "on_site"}, "张伟"),
+        ("look.play", {"purpose": "投诉 2026-118 核查"}, "陈静"),
+        ("check.completed", {"outcome": "sound", "log_size": "1893", "scope": "clip"}, None),
+    )
+    return tuple(
+        views.HistoryLine(1800 + n, f"2026-11-22T10:{10 + n}:00.000000Z", code, params, actor)
+        for n, (code, params, actor) in enumerate(lines)
+    )
+
+
+def detail(row: views.ClipRow, *fields: views.FieldView) -> views.ClipDetail:
+    return views.ClipDetail(
+        row, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "mp4", 1920, 1080, "30000/1001",
+        "h264", "aac", None, "DCIM/20261122/DCAM_J800000_018233_20261122_173000_0001.mp4", "2026-11-22T17:30:00",
+        "Asia/Shanghai", fields or FIELDS, row.bindings, ("李娜",), tuple(
+            replace(BASE, clip=f"c{n:02}", sequence=n, recorded_at=f"2026-11-22T09:{30 + n * 5}:00.000000Z") for n in range(1, 6)
+        ), history(), "docking1", "2026-11-22T10:03:00.000000Z", "direct", "2026-11-22T10:15:00.000000Z", 1800,
+        "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+    )  # fmt: skip
+
+
+FIELDS = (
+    views.FieldView("case_number", CASE.number, "clerk"),
+    views.FieldView("time", "2026-11-22T09:30:00.000000Z", "file_name"),
+    views.FieldView("place", "建设南大街 128 号", "officer"),
+    views.FieldView("collector", "张伟", "holder_register"),
+    views.FieldView("proves", "当事人现场陈述及经营场所状况 · 查获物品数量", "officer"),
+)
+POOR_FIELDS = (
+    views.FieldView("case_number", None, None),
+    views.FieldView("time", "1999-12-31T16:00:21.000000Z", "recorder", "clock_suspicious"),
+    views.FieldView("place", None, None),
+    views.FieldView("collector", None, None, "holder_ambiguous"),
+    views.FieldView("proves", None, None),
+)
+
+
+def clip_page(row: views.ClipRow, **changes: Any) -> pages.ClipPageView:
+    values: dict[str, Any] = {
+        "detail": detail(row), "media_url": "/media.mp4", "poster_url": "/clips/c01/poster",
+        "proxy": pages.ProxyState("none"), "can_bind": True, "can_amend": True, "can_verify": True, "can_classify": True,
+        "needs_purpose": False, "blocked": None, "officers": PEOPLE, "sensitivities": CLASSES,
+    }  # fmt: skip
+    return pages.ClipPageView(**values | changes)
+
+
+SLOTS = (
+    None,
+    SlotBoard(slot=2, state="reading", recorder_name="J800000", holder_name="张伟", files_total=0),
+    SlotBoard(slot=3, state="copying", docking="d", recorder_name="J800021", holder_name="李娜", files_total=42, files_done=17,
+              bytes_total=28_400_000_000, bytes_done=11_930_000_000, rate=41_200_000, eta_seconds=402),
+    SlotBoard(slot=4, state="finishing", recorder_name="8176162", files_total=9, files_done=9, bytes_total=3_100_000_000,
+              bytes_done=3_100_000_000, rate=None, eta_seconds=4),
+    SlotBoard(slot=5, state="done", recorder_name="DPB20-0031", holder_name="Alexandrina Featherstonehaugh", new=31, held=112),
+    SlotBoard(slot=6, state="partly", recorder_name="J800007", holder_name="赵敏", new=11, held=4, not_kept=2, problem="not_whole"),
+    SlotBoard(slot=7, state="failed", recorder_name="J800099", holder_name="刘洋", new=3, problem="reader_died"),
+    None,
+)  # fmt: skip
+DOCKINGS = tuple(
+    views.DockingView(f"d{n}", f"J8000{n:02}", "ga-t-947-named", n or None, None, f"2026-11-22T0{n}:10:00.000000Z",
+                      None if n == 1 else f"2026-11-22T0{n}:20:00.000000Z", n % 3 != 0, {"new": n * 7, "held": 12, "failed": int(n % 3 == 0)}, n * 3_200_000_000)
+    for n in range(6)
+)  # fmt: skip
+RECORDERS = (
+    views.RecorderView("rec1", "J800000", "ga-t-947-named", "serial", "J800000", None, OFFICER.unit,
+                       (views.HoldingView("h1", "rec1", "zhangwei", "张伟", "2026-11-01T00:30:00.000000Z", None),
+                        views.HoldingView("h0", "rec1", "liuyang", "刘洋", "2026-10-01T00:30:00.000000Z", "2026-11-01T00:00:00.000000Z")),
+                       412, "2026-11-22T10:03:00.000000Z"),
+    views.RecorderView("rec2", "NO NAME 1A2B-3C4D", "generic-storage", "volume", None, "NO NAME", OFFICER.unit, (), 12, None),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Shown:
+    template: str
+    page: Any
+    me: views.PersonView | None
+    path: str
+
+
+def _clips(view: Any, rows: tuple[views.ClipRow, ...] = ROWS, **form: str) -> pages.ClipsPage:
+    page = views.ClipPage(rows, 1286 if rows else 0, "abc" if rows else None)
+    return pages.ClipsPage(page, views.ClipFilter(), form, PEOPLE, RECORDERS, view, POSTERS)
+
+
+def _group(number: int, count: int, **changes: Any) -> views.RecordingGroup:
+    rows = tuple(
+        replace(BASE, clip=f"g{number}-{n}", recording=f"r{number}", sequence=n + 1, tagged=False,
+                recorded_at=f"2026-11-22T0{number}:{10 + n}:00.000000Z", **changes) for n in range(count)
+    )  # fmt: skip
+    return views.RecordingGroup(f"r{number}", rows)
+
+
+TODAY = pages.TodayPage(
+    (_group(9, 4), _group(8, 1, place=None), _group(7, 12, important=True), _group(6, 1, media="audio"), _group(5, 2, collector_name=None)),
+    TARGETS, REASONS, STAGES, PHRASES, 6,
+)  # fmt: skip
+BIND = pages.BindPage(ROWS[:3], 2, TARGETS, KINDS, REASONS, STAGES, PHRASES, CLASSES, KINDS[:3])
+
+PAGES: dict[str, Shown] = {
+    "login": Shown("login.html", pages.LoginPage("zhangwei", "/", "login_wrong", first=True), None, "/login"),
+    "welcome": Shown("welcome.html", pages.WelcomePage(OFFICER), None, "/welcome/x"),
+    "welcome-used": Shown("welcome.html", pages.WelcomePage(None, "link_invalid"), None, "/welcome/x"),
+    "first": Shown("first.html", pages.FirstPage(), None, "/first"),
+    "kiosk": Shown("dock.html", pages.DockPage(SLOTS, DOCKINGS), None, "/dock"),
+    "dock": Shown("dock.html", pages.DockPage(SLOTS, DOCKINGS), CLERK, "/dock"),
+    "dock/slots": Shown("dock_slots.html", pages.DockPage(SLOTS), None, "/dock/slots"),
+    "today": Shown("today.html", TODAY, OFFICER, "/today"),
+    "today-done": Shown("today.html", replace(TODAY, recordings=()), OFFICER, "/today"),
+    "clips": Shown("clips.html", _clips("grid", tagged="no", important="yes"), CLERK, "/clips?x=1"),
+    "clips-table": Shown("clips.html", _clips("table"), CLERK, "/clips"),
+    "clips-empty": Shown("clips.html", _clips("grid", ()), OFFICER, "/clips"),
+    "clips-none": Shown("clips.html", _clips("grid", (), q="x"), OFFICER, "/clips"),
+    "clips-more": Shown("clips_rows.html", _clips("grid"), CLERK, "/clips"),
+    "clips-more-table": Shown("clips_rows.html", _clips("table"), CLERK, "/clips"),
+    "clip": Shown("clip.html", clip_page(ROWS[0]), CLERK, "/clips/c01"),
+    "clip-poor": Shown("clip.html", clip_page(replace(ROWS[7], bindings=()), detail=detail(ROWS[7], *POOR_FIELDS), media_url=None,
+                       proxy=pages.ProxyState("running", 430), problem="time_invalid"), OFFICER, "/clips/c08"),
+    "clip-secret": Shown("clip.html", clip_page(ROWS[3], media_url=None, poster_url=None, blocked="suspected_secret"), CLERK, "/clips/c04"),
+    "clip-incomplete": Shown("clip.html", clip_page(ROWS[4], media_url=None, poster_url=None, blocked="incomplete"), CLERK, "/clips/c05"),
+    "clip-purpose": Shown("clip.html", clip_page(ROWS[0], media_url=None, poster_url=None, needs_purpose=True, can_bind=False, can_amend=False,
+                          can_classify=False), INSPECTOR, "/clips/c01"),
+    "verify-sound": Shown("verify_page.html", pages.VerifyView("sound", BASE.taken_in_at, "2026-11-22T11:00:00.000000Z", "9f86d0" * 10, "9f86d0" * 10, 1893), CLERK, "/clips/c01"),
+    "verify-damaged": Shown("verify_page.html", pages.VerifyView("damaged", BASE.taken_in_at, "2026-11-22T11:00:00.000000Z", "9f86d0" * 10, "aaaaaa" * 10, 1893, ("digest_differs",)), CLERK, "/clips/c01"),
+    "verify-unknown": Shown("verify_page.html", pages.VerifyView("not_checked", None, "2026-11-22T11:00:00.000000Z", "9f86d0" * 10, None, 0, ("unreadable",)), CLERK, "/clips/c01"),
+    "bind": Shown("bind.html", BIND, CLERK, "/bind"),
+    "bind-dialog": Shown("bind_dialog.html", replace(BIND, problem="target_missing", values={"kind": "matter", "new_title": "x"}), CLERK, "/bind"),
+    "bound": Shown("bound.html", pages.BoundView(12, (), "case", CASE.number, None), CLERK, "/bind"),
+    "targets": Shown("targets_found.html", TARGETS, CLERK, "/targets/find"),
+    "targets-none": Shown("targets_found.html", (), CLERK, "/targets/find"),
+    "cases": Shown("cases.html", pages.CasesPage(TARGETS, {}, PEOPLE, KINDS[:3]), CLERK, "/cases"),
+    "cases-empty": Shown("cases.html", pages.CasesPage((), {}, (), ()), OFFICER, "/cases"),
+    "case": Shown("case.html", pages.CasePage(views.TargetDetail(CASE, (ROWS[0], ROWS[5], ROWS[6], ROWS[10]), history(), {"c01": ("place",), "c07": ("time", "proves")}), True, True, True, POSTERS), HANDLER, "/cases/case1"),
+    "matter": Shown("case.html", pages.CasePage(views.TargetDetail(MATTER, (), ()), False, True, True, POSTERS, (CASE,)), CLERK, "/cases/matter1"),
+    "ledger": Shown("ledger.html", pages.LedgerPage(1893, "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                    "evidence-station/abcdefghijklmnopqrstuvwxyz\n1893\nLCa0a2j/xo/5m0U8HTBBNBNCLXBkg7+g+YpeiGJm564=\n\n— evidence-station/abcdefghijklmnopqrstuvwxyz Zm9vYmFyYmF6cXV4\n",
+                    "2026-11-22T10:15:00.000000Z", tuple(pages.LedgerLine(1892 - n, f"2026-11-22T10:{50 - n}:00.000000Z", kind, ("clip:8c1f2a9e77", "case:55ab01cd9e"), "2c26b46b68ffc68ff99b453c1d304134") for n, kind in enumerate(("clip.bound", "access.opened", "clip.ingested", "person.roles"))), 1889), AUDITOR, "/ledger"),
+    "people": Shown("people.html", pages.PeoplePage(PEOPLE, tuple(role.value for role in Role), ("officer", "auxiliary", "staff"), "console", "https://127.0.0.1:8470/welcome/3f9a8c7d6e5b4a39281706f5e4d3c2b1", "张伟"), ADMIN, "/people"),
+    "recorders": Shown("recorders.html", pages.RecordersPage(RECORDERS, PEOPLE), CLERK, "/recorders"),
+    "alarms": Shown("alarms.html", pages.AlarmsPage((views.AlarmView("a1", "clip_conflicted", "clip:c10", "DCAM_J800000.mp4: 9f86… → 2c26…", "2026-11-22T10:15:00.000000Z"),)), CLERK, "/alarms"),
+    "alarms-none": Shown("alarms.html", pages.AlarmsPage(()), ADMIN, "/alarms"),
+    "me": Shown("me.html", pages.MePage(HANDLER, "2026-11-22T10:15:00.000000Z", "password", None, "password_changed"), HANDLER, "/me"),
+    "health": Shown("health.html", pages.HealthPage((pages.HealthCheck("vault", "ok", "/srv/vault"), pages.HealthCheck("free_space", "warn", "41.2 GB"), pages.HealthCheck("signer", "bad", "no"))), ADMIN, "/health"),
+    "error-404": Shown("error.html", pages.ErrorPage(404, "not_found"), OFFICER, "/clips/none"),
+    "error-500": Shown("error.html", pages.ErrorPage(500, "internal"), None, "/clips/none"),
+}  # fmt: skip
+
+
+def poster(clip: str) -> bytes:
+    hue = sum(map(ord, clip)) * 47 % 360
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="320" height="180"><rect width="320" height="180" fill="hsl({hue} 25% 42%)"/>'
+        f'<circle cx="{60 + hue // 2}" cy="110" r="60" fill="hsl({hue} 30% 60%)"/><rect y="140" width="320" height="40" fill="hsl({hue} 20% 25%)"/></svg>'
+    ).encode()
