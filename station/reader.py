@@ -16,7 +16,7 @@ from station.acquire.copy import Copier
 from station.device.folder import Folder
 from station.device.opener import start_opener
 from station.device.volume import Card, Source
-from station.errors import SourceError, StationError
+from station.errors import StationError
 from station.records.reading import CopyOrder, Done, Fault, Listed, Message, ReaderOptions
 from station.sandbox.confinement import Limits, confine
 
@@ -89,7 +89,7 @@ def _copy(source: Source, order: CopyOrder, staging: int) -> None:
             for entry_id in ids:
                 try:
                     content = source.open_content(entry_id)
-                except (OSError, SourceError) as error:
+                except (OSError, RuntimeError, OverflowError, ValueError) as error:
                     copier.fail(entry_id, f"it can't be opened: {error}")
                     continue
                 take(entry_id, content)

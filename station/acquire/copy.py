@@ -32,6 +32,7 @@ _RETRY_BYTES = (64 * 1024, 4096, 512)
 _PATIENCE = 2048
 _GONE = {errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM, errno.ESHUTDOWN, errno.EBADF}
 _DIRECT_FROM_BYTES = 1024 * 1024
+_MAX_FILE_BYTES = 1 << 62
 
 Report = Callable[[Copied | CopyProgress], None]
 
@@ -129,6 +130,8 @@ class Copier:
     def _open(self, entry_id: int, size: int, keep: bool) -> _Target:
         if not keep:
             return _Target(entry_id, size, None, None)
+        if size > _MAX_FILE_BYTES:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
         name = secrets.token_hex(16)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         handle = os.open(name, flags, 0o600, dir_fd=self._folder)

@@ -52,6 +52,11 @@ class Table:
         self._layout = layout
         self._windows: OrderedDict[int, array[int]] = OrderedDict()
 
+    @property
+    def capacity_bytes(self) -> int:
+        """How much the file system can hold at all."""
+        return self._layout.clusters * self._layout.cluster_bytes
+
     def place(self, cluster: int, count: int = 1) -> Run:
         """Return where `count` consecutive clusters lie."""
         layout = self._layout

@@ -92,6 +92,8 @@ class Exfat:
 
     def open_content(self, node: Node) -> Content:
         """Open a file's bytes by metadata address, zeros beyond its valid data length; raises OSError."""
+        if node.size_bytes > self._table.capacity_bytes:
+            raise OSError(errno.EIO, "it claims more bytes than the file system holds")
         chain = self._find_chain(node, node.size_bytes)
         return ClusterContent(self._image, chain.runs, node.size_bytes, node.valid_bytes)
 

@@ -133,6 +133,8 @@ class Fat:
 
     def open_content(self, node: Node) -> Content:
         """Open a file's bytes by metadata address; raises OSError."""
+        if node.size_bytes > self._table.capacity_bytes:
+            raise OSError(errno.EIO, "it claims more bytes than the file system holds")
         chain = self._table.follow(node.identity or 0, node.size_bytes)
         return ClusterContent(self._image, chain.runs, node.size_bytes)
 

@@ -129,6 +129,8 @@ class Card:
                 yield found
 
     def _open_file_system(self, offset: int, code_page: str) -> FileSystem | None:
+        if offset >= self._image.size_bytes:
+            return None
         openers: tuple[Callable[[], FileSystem], ...] = (
             lambda: Exfat(self._image, offset),
             lambda: Fat(self._image, offset, code_page),
