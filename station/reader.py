@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import nullcontext
 
 from station.acquire.copy import Copier
 from station.device.folder import Folder
@@ -51,21 +52,18 @@ def _run(options: ReaderOptions) -> None:
     for name in (*_CODECS, options.code_page):
         codecs.lookup(name)
     staging = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    opener = start_opener(options.source) if options.folder else None
-    confine(
-        readable=[options.source],
-        writable=[staging],
-        limits=_LIMITS,
-        user=options.user,
-        die_with_parent=options.parent,
-    )
-    source: Source = (
-        Folder(opener, direct=options.direct) if opener is not None else Card(options.source, options.code_page)
-    )
-    _list(source)
-    order = CopyOrder.model_validate_json(sys.stdin.buffer.readline())
-    _copy(source, order, staging)
-    _say(Done())
+    with start_opener(options.source) if options.folder else nullcontext() as opener:
+        confine(
+            readable=[options.source],
+            writable=[staging],
+            limits=_LIMITS,
+            user=options.user,
+            die_with_parent=options.parent,
+        )
+        source: Source = Folder(opener, direct=options.direct) if opener else Card(options.source, options.code_page)
+        _list(source)
+        _copy(source, CopyOrder.model_validate_json(sys.stdin.buffer.readline()), staging)
+        _say(Done())
 
 
 def _say(message: Message) -> None:

@@ -8,7 +8,8 @@ read-only descriptors. Guarantees: never a symbolic link followed, never out of 
 import os
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 Steps = tuple[bytes, ...]
 Opener = Callable[[Steps], int]
@@ -17,20 +18,27 @@ _MAX_REQUEST_BYTES = 128 * 1024
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def start_opener(root: int) -> Opener:
-    """Return what opens below the folder `root`: a helper process for root, a plain function for anybody else.
+@contextmanager
+def start_opener(root: int) -> Iterator[Opener]:
+    """Give what opens below the folder `root`: a helper process for root, a plain function for anybody else.
 
     The opener takes the names from the folder down and returns a descriptor: readable for directories and regular
-    files, O_PATH (good for fstat alone) for all else. It raises OSError.
+    files, O_PATH (good for fstat alone) for all else. It raises OSError. Call this while there is one thread only.
     """
     if os.geteuid() != 0:
-        return lambda steps: open_below(root, steps)
+        yield lambda steps: open_below(root, steps)
+        return
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    if os.fork() == 0:
+    helper = os.fork()
+    if helper == 0:
         ours.close()
         _serve(root, theirs)
     theirs.close()
-    return lambda steps: _ask(ours, steps)
+    try:
+        yield lambda steps: _ask(ours, steps)
+    finally:
+        ours.close()  # which is what the helper ends at
+        os.waitpid(helper, 0)
 
 
 def open_below(root: int, steps: Steps) -> int:
