@@ -7,10 +7,11 @@ none outlives it.
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -54,14 +55,21 @@ def default_settings() -> str:
     )
 
 
-def supervise(home: Home) -> int:
-    """Run the station's processes until SIGTERM or SIGINT; returns the exit code."""
+def supervise(home: Home, ready: Callable[[], None]) -> int:
+    """Run the station's processes until SIGTERM or SIGINT; `ready` is called once when pages can be opened.
+
+    Returns the exit code.
+    """
     stop = _stop_on_signals()
     children = [_Child(name) for name in _PROCESSES]
+    told = False
     try:
         while not stop.is_set():
             for child in children:
                 _tend(home, child)
+            if not told and _is_served(home):
+                told = True
+                ready()
             stop.wait(_CHECK_SECONDS)
     finally:
         _stop_all(children)
@@ -83,6 +91,15 @@ def _tend(home: Home, child: _Child) -> None:
         environment = os.environ | {SUPERVISOR: str(os.getpid())}
         child.process = subprocess.Popen(_command(home, child.name), start_new_session=True, env=environment)
         child.started = now
+
+
+def _is_served(home: Home) -> bool:
+    host, _, port = home.settings.listen.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=1.0):
+            return True
+    except OSError:
+        return False
 
 
 def _command(home: Home, name: str) -> Sequence[str]:

@@ -161,6 +161,11 @@ def clips_of_number(session: Session, number: str) -> tuple[str, ...]:
     return clips_of_target(session, target.target)
 
 
+def any_target(session: Session) -> bool:
+    """Tell whether anything that clips can be bound to was ever opened."""
+    return session.exec(select(Target.target).limit(1)).first() is not None
+
+
 def person_state(session: Session, person: str) -> PersonState | None:
     """Return a person's rights, None for an unknown one."""
     return _person(session.get(Person, person))

@@ -8,8 +8,8 @@ import typer
 from station import daemon
 from station.actions.login import issue_console_code
 from station.actions.setup import make_home
-from station.cli.console import HomeOption, answer, open_home, open_station, say, t
-from station.config import home_folder
+from station.cli.console import HomeOption, answer, messages, open_home, open_station, say, t
+from station.config import Home, home_folder
 from station.database import Database
 
 
@@ -34,9 +34,8 @@ def _init(home: HomeOption = None) -> None:
 
 def _serve(home: HomeOption = None) -> None:
     with open_station(home) as (station, _, _custody):
-        pass
-    say(t("The station is served at http://{address}; stop it with Ctrl-C", address=station.settings.listen))
-    raise typer.Exit(daemon.supervise(station))
+        pass  # brings the catalogue to this version before anybody reads it
+    raise typer.Exit(daemon.supervise(station, lambda: _tell(station)))
 
 
 def _web(home: HomeOption = None) -> None:
@@ -58,6 +57,13 @@ def _demo(
     home: Annotated[Path | None, typer.Option("--home", help=t("Its home (default: ./var/demo)"))] = None,
     listen: Annotated[str | None, typer.Option(help=t("Address and port on this machine"))] = None,
 ) -> None:
-    from station.demo.tour import run_tour  # the tour needs tools that a station in service does not
+    from station.demo.tour import prepare_tour  # the tour needs programs that a station in service does not
 
-    raise typer.Exit(run_tour(home or home_folder() / "demo", listen))
+    station, links = prepare_tour(home or home_folder() / "demo", listen, messages, t)
+    raise typer.Exit(daemon.supervise(station, lambda: _tell(station, *links)))
+
+
+def _tell(station: Home, *lines: str) -> None:
+    address = station.settings.listen
+    for line in ("", t("The station is served at http://{address}; stop it with Ctrl-C", address=address), *lines):
+        say(line)
