@@ -52,8 +52,9 @@ class Translator:
     catalogue: Translations
 
     def __call__(self, message: str, **params: object) -> str:
-        """Return the message in this language with its parameters filled in."""
-        return _fill(self.catalogue.ugettext(message), params)
+        """Return the message in this language; its parameters are filled in when any is given, else left for a script."""
+        text: str = self.catalogue.ugettext(message)
+        return _fill(text, params) if params else text
 
     def plural(self, singular: str, plural: str, count: int, **params: object) -> str:
         """Return the form that fits `count`, which is also the parameter `{count}`."""

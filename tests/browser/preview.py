@@ -3,8 +3,10 @@
 For people who work on the front end. It sends the same strict Content-Security-Policy as the station.
 """
 
+import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,7 +72,11 @@ def poster(clip: str) -> Response:
 
 @app.get("/dock/events")
 def events() -> StreamingResponse:
-    return StreamingResponse(iter([": nothing\n\n"]), media_type="text/event-stream")
+    async def quiet() -> AsyncIterator[str]:
+        yield ": connected\n\n"
+        await asyncio.Event().wait()
+
+    return StreamingResponse(quiet(), media_type="text/event-stream")
 
 
 @app.get("/{path:path}")

@@ -70,7 +70,7 @@ BASE = views.ClipRow(
 )  # fmt: skip
 
 ROWS = (
-    replace(BASE, clip="c01", recording="r01", important=True, bindings=(binding("c01"),)),
+    replace(BASE, clip="c01", recording="r01", important=True, check_outcome="sound", bindings=(binding("c01"),)),
     replace(BASE, clip="c02", recording="r01", sequence=2, tagged=False, place=None),
     replace(BASE, clip="c03", recording="r03", tagged=False, collector_name=None, place=None, duration_ms=3_725_000),
     replace(BASE, clip="c04", recording="r04", sensitivity="suspected_secret", bindings=(binding("c04", None),)),

@@ -38,8 +38,8 @@ class DockBoard extends HTMLElement {
 
   patch(tile, line) {
     const progress = tile.querySelector("[data-progress]");
-    if (!line || !progress) return;
-    progress.max = line.bytes_total || 1;
+    if (!line || !progress || !line.bytes_total) return;
+    progress.max = line.bytes_total;
     progress.value = line.bytes_done;
     this.words(tile, "[data-bytes]", `${this.size(line.bytes_done)} / ${this.size(line.bytes_total)}`);
     this.words(tile, "[data-rate]", line.rate ? `${this.size(line.rate)}/s` : "");
