@@ -5,7 +5,6 @@ clip), so one that is read while clips come in neither repeats nor loses a row.
 """
 
 import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,9 +26,9 @@ from station.catalogue.visibility import (
     sees_by_name,
     visible_clip,
 )
+from station.clock import parse_time
 from station.errors import NotFoundError, RequestError
 from station.records.terms import ClipStage
-
 
 _COUNTED_ON_THE_WAY = 1000
 
@@ -225,10 +224,9 @@ def _write_cursor(sort_at: str, clip: str) -> str:
 
 def _read_cursor(cursor: str) -> tuple[str, str]:
     try:
-        text = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode()
-    except (binascii.Error, UnicodeError) as error:
+        text = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode("ascii")
+        sort_at, _, clip = text.partition(" ")
+        parse_time(sort_at)
+    except ValueError as error:
         raise RequestError("This page of the list can't be found again", hint="Start from the first page") from error
-    sort_at, parted, clip = text.partition(" ")
-    if not parted:
-        raise RequestError("This page of the list can't be found again", hint="Start from the first page")
-    return sort_at, clip
+    return sort_at, clip.replace("\0", "")

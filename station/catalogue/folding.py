@@ -7,7 +7,7 @@ whatever brackets, widths, dashes or case were used. Pure.
 import re
 import unicodedata
 
-_SEPARATORS = re.compile(r"[\s()\[\]{}<>〈〉《》「」『』【】〔〕〖〗〘〙〚〛_/\\|.,:;#、。·‐‑‒–—―−~-]+")  # noqa: RUF001
+_SEPARATORS = re.compile(r"[\s\0()\[\]{}<>〈〉《》「」『』【】〔〕〖〗〘〙〚〛_/\\|.,:;#、。·‐‑‒–—―−~-]+")  # noqa: RUF001
 _ORDINAL = re.compile(r"第(?=-?\d)")
 _CLOSING = re.compile(r"[-号號]+$")
 

@@ -44,7 +44,8 @@ def ends_with(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
 
 
 def escaped(text: str) -> str:
-    """Return `text` with the wildcards of LIKE made harmless by `!`."""
+    """Return `text` with the wildcards of LIKE made harmless by `!`, without NUL, which PostgreSQL can't take."""
+    text = text.replace("\0", "")
     for character in "!%_":
         text = text.replace(character, "!" + character)
     return text

@@ -6,6 +6,7 @@ An officer gets a target's number and title to bind to, and of its page nothing 
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
+from unicodedata import normalize
 
 from sqlalchemy import ColumnElement, Row, and_, case, distinct, func, literal, or_, select
 from sqlmodel import Session
@@ -129,7 +130,9 @@ def _missing(clip: ClipRow, target: TargetRow, located: bool) -> tuple[str, ...]
 
 
 def _named(text: str) -> ColumnElement[bool]:
-    conditions = [holds(TARGET.c.title, text.strip())]
+    # Titles are stored as they were typed, so both widths are looked for.
+    forms = dict.fromkeys((text.strip(), normalize("NFKC", text.strip())))
+    conditions = [holds(TARGET.c.title, form) for form in forms]
     if folded := fold_number(text):
         conditions.append(holds(TARGET.c.folded, folded))
     return or_(*conditions)

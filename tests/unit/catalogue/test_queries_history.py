@@ -1,0 +1,327 @@
+"""保管流转记录: which lines entries add, and which of them a viewer gets to read."""
+
+import json
+from typing import Any
+
+import pytest
+
+from station.catalogue.history import HISTORY_CODES, LOOK_CODES, history_rows
+from station.catalogue.history_lines import clip_history, target_history
+from station.catalogue.tables import Docking, Look, Person
+from station.catalogue.views import HistoryLine
+from station.records import case_entries, docking_entries, log_entries, people_entries
+from station.records.entries import Actor, Entry, Place
+from station.records.reading import BadRange
+from station.records.registry import ENTRY_TYPES
+from station.records.terms import NoneReason, Sensitivity, Source, TargetKind
+from tests.unit.catalogue.rows import NOON, Catalogue, at, viewer
+
+SHA = {"sha256": "0" * 64}
+BY_ME = Actor(person="me", via="web", session="s", strength="password")
+
+
+def bound(target: str | None, clip: str = "a", actor: Actor | None = BY_ME) -> case_entries.ClipBound:
+    kind, reason = (TargetKind.CASE, None) if target else (TargetKind.NONE, NoneReason.PATROL)
+    fact = case_entries.ClipBound.Fact(
+        binding="b", action="x", clip=clip, kind=kind, target=target, none_reason=reason, source=Source.OFFICER
+    )
+    return case_entries.ClipBound(fact=fact, actor=actor)
+
+
+def taken_in() -> docking_entries.ClipFact:
+    return docking_entries.ClipFact(
+        clip="a", docking="d", recorder="r", digest=SHA, size_bytes=9, media="video", container="mp4", readback="direct"
+    )
+
+
+def amended(field: Any, **parts: Any) -> case_entries.ClipAmended:
+    fact = case_entries.ClipAmended.Fact(
+        clip="a", field=field, source=Source.CLERK, recorded_at=parts.pop("time", None)
+    )
+    return case_entries.ClipAmended(fact=fact, actor=BY_ME, **parts)
+
+
+def checked(scope: Any, clips: tuple[str, ...], damaged: tuple[str, ...], outcome: Any) -> log_entries.CheckCompleted:
+    fact = log_entries.CheckCompleted.Fact(
+        check="k", scope=scope, clips=clips, originals_checked=1, damaged=damaged, outcome=outcome, log_size=5,
+        readback="direct",
+    )  # fmt: skip
+    return log_entries.CheckCompleted(fact=fact)
+
+
+def resolved(outcome: Any, into: str | None) -> case_entries.TargetResolved:
+    fact = case_entries.TargetResolved.Fact(target="m", kind=TargetKind.MATTER, outcome=outcome, into=into)
+    return case_entries.TargetResolved(fact=fact, actor=BY_ME)
+
+
+PEOPLE = case_entries.ClipAmended.People(collector="me", companions=("p1", "p2"))
+LINES: list[tuple[Entry, list[tuple[str, str]]]] = [
+    (docking_entries.ClipIngested(fact=taken_in()), [("clip:a", "clip.ingested")]),
+    (docking_entries.ClipIncomplete(fact=taken_in()), [("clip:a", "clip.incomplete")]),
+    (
+        docking_entries.ClipConflicted(
+            fact=docking_entries.ClipConflicted.Fact(clip="a", docking="d", held=SHA, digest=SHA, kept=True)
+        ),
+        [("clip:a", "clip.conflicted")],
+    ),
+    (
+        docking_entries.ClipProbed(
+            fact=docking_entries.ClipProbed.Fact(clip="a", tool="ffprobe", tool_version="5", ok=True, playable="proxy")
+        ),
+        [("clip:a", "clip.probed")],
+    ),
+    (
+        docking_entries.ClipProbed(
+            fact=docking_entries.ClipProbed.Fact(clip="a", tool="ffprobe", tool_version="5", ok=False, playable="none")
+        ),
+        [("clip:a", "clip.probe_failed")],
+    ),
+    (bound("t"), [("clip:a", "clip.bound"), ("case:t", "clip.bound")]),
+    (bound(None), [("clip:a", "clip.bound_none")]),
+    (
+        case_entries.ClipUnbound(
+            fact=case_entries.ClipUnbound.Fact(binding="b", clip="a", kind=TargetKind.TASK, target="t")
+        ),
+        [("clip:a", "clip.unbound"), ("task:t", "clip.unbound")],
+    ),
+    (
+        case_entries.ClipUnbound(fact=case_entries.ClipUnbound.Fact(binding="b", clip="a", kind=TargetKind.NONE)),
+        [("clip:a", "clip.unbound")],
+    ),
+    (amended("time", time=NOON), [("clip:a", "clip.amended_time")]),
+    (amended("place", place=Place(text="某地")), [("clip:a", "clip.amended_place")]),
+    (amended("collector", people=PEOPLE), [("clip:a", "clip.amended_collector")]),
+    (
+        case_entries.ClipClassified(
+            fact=case_entries.ClipClassified.Fact(clip="a", sensitivity=Sensitivity.PRIVACY),
+            text=case_entries.ClipClassified.Text(reason="未成年人"),
+        ),
+        [("clip:a", "clip.classified")],
+    ),
+    (checked("clip", ("a",), (), "sound"), [("clip:a", "check.completed")]),
+    (checked("all", (), ("a",), "damaged"), [("clip:a", "check.completed")]),
+    (checked("all", (), (), "sound"), []),
+    (
+        log_entries.AlarmRaised(fact=log_entries.AlarmRaised.Fact(alarm="x", kind="k", about="clip:a")),
+        [("clip:a", "alarm.raised")],
+    ),
+    (log_entries.AlarmRaised(fact=log_entries.AlarmRaised.Fact(alarm="x", kind="k", about="docking:d")), []),
+    (
+        case_entries.TargetOpened(
+            fact=case_entries.TargetOpened.Fact(target="t", kind=TargetKind.CASE, number_source=Source.CLERK)
+        ),
+        [("case:t", "target.opened")],
+    ),
+    (resolved("merged", "t"), [("matter:m", "target.merged"), ("case:t", "target.merged")]),
+    (resolved("numbered", "t"), [("matter:m", "target.numbered"), ("case:t", "target.numbered")]),
+    (resolved("dropped", None), [("matter:m", "target.dropped")]),
+    (
+        case_entries.TargetSubmitted(
+            fact=case_entries.TargetSubmitted.Fact(submission="s", target="t", clips=("a", "b", "a"), log_size=1)
+        ),
+        [("case:t", "target.submitted"), ("clip:a", "clip.submitted"), ("clip:b", "clip.submitted")],
+    ),
+]
+WITHOUT_LINES = {
+    log_entries.LogStarted,
+    log_entries.AccessOpened,  # looks are rows of their own
+    log_entries.AccessListed,
+    log_entries.AccessDenied,
+    log_entries.PayloadErased,
+    people_entries.PersonDescribed,
+    people_entries.RolesGranted,
+    people_entries.AccountChanged,
+    people_entries.SessionOpened,
+    docking_entries.RecorderKnown,
+    docking_entries.HolderIssued,
+    docking_entries.HolderReturned,
+    docking_entries.DockingStarted,
+    docking_entries.DockingFinished,
+}
+
+
+@pytest.mark.parametrize(("entry", "lines"), LINES)
+def test_an_entry_adds_its_lines(entry: Entry, lines: list[tuple[str, str]]) -> None:
+    rows = history_rows(7, NOON, entry)
+    assert [(row.subject, row.code) for row in rows] == lines
+    assert all((row.seq, row.at) == (7, NOON) for row in rows)
+
+
+def test_every_type_of_entry_either_adds_lines_or_is_known_not_to() -> None:
+    assert {type(entry) for entry, _ in LINES} | WITHOUT_LINES == set(ENTRY_TYPES.values())
+    assert not {type(entry) for entry, _ in LINES} & WITHOUT_LINES
+
+
+def test_every_code_and_param_is_listed() -> None:
+    for entry, _ in LINES:
+        for row in history_rows(0, NOON, entry):
+            params = json.loads(row.params)
+            assert set(params) <= set(HISTORY_CODES[row.code])
+            assert all(isinstance(value, str) and value for value in params.values())
+    assert {row.code for entry, _ in LINES for row in history_rows(0, NOON, entry)} == set(HISTORY_CODES)
+
+
+def test_an_erased_part_leaves_its_params_out() -> None:
+    (row,) = history_rows(0, NOON, amended("collector"))
+    assert json.loads(row.params) == {"source": "clerk"}
+
+
+def test_what_was_done_at_the_console_says_so() -> None:
+    row = history_rows(0, NOON, bound("t", actor=Actor(via="console", os_user="root")))[0]
+    assert row.person is None
+    params = json.loads(row.params)
+    assert (params["actor_via"], params["os_user"]) == ("console", "root")
+
+
+def test_missing_bytes_of_an_incomplete_clip_are_summed() -> None:
+    gaps = docking_entries.ClipIncomplete.Gaps(
+        ranges=(BadRange(offset_bytes=0, length_bytes=512), BadRange(offset_bytes=4096, length_bytes=1024)), more=3
+    )
+    (row,) = history_rows(0, NOON, docking_entries.ClipIncomplete(fact=taken_in(), gaps=gaps))
+    params = json.loads(row.params)
+    assert (params["missing_bytes"], params["ranges"]) == ("1536", "5")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "damaged", "told"),
+    [
+        ("damaged", ("a",), {"clip:a": "damaged", "clip:b": "sound"}),
+        ("not_checked", (), {"clip:a": "not_checked", "clip:b": "not_checked"}),
+        ("sound", (), {"clip:a": "sound", "clip:b": "sound"}),
+    ],
+)
+def test_a_check_of_several_clips_tells_each_its_own_outcome(
+    outcome: str, damaged: tuple[str, ...], told: dict[str, str]
+) -> None:
+    rows = history_rows(0, NOON, checked("case", ("a", "b"), damaged, outcome))
+    assert {row.subject: json.loads(row.params)["outcome"] for row in rows} == told
+
+
+@pytest.fixture
+def station(catalogue: Catalogue) -> Catalogue:
+    """Return a catalogue with a clip bound to a case of its unit and to one elsewhere."""
+    catalogue.person("me", "王一")
+    catalogue.person("p1", "李二")
+    catalogue.recorder("r", serial="DSJ0001")
+    catalogue.add(
+        Docking(docking="d", recorder="r", profile="p", slot=3, source_kind="device", source=None, started_at=NOON)
+    )
+    catalogue.clip("a")
+    catalogue.target("t", "罚1号", title="案由")
+    catalogue.target("far", "罚2号", unit="别的大队")
+    entries = [
+        docking_entries.ClipIngested(fact=taken_in()),
+        bound("t"),
+        bound("far", actor=Actor(person="p1", via="web")),
+        amended("collector", people=PEOPLE),
+    ]
+    for seq, entry in enumerate(entries):
+        catalogue.add(*history_rows(seq, at(seq), entry))
+    return catalogue
+
+
+def history(catalogue: Catalogue, *roles: str, person: str = "me", clip: str = "a") -> tuple[HistoryLine, ...]:
+    with catalogue.read() as session:
+        return clip_history(session, viewer(*roles, person=person), clip)
+
+
+def test_a_history_names_what_its_lines_tell_of(station: Catalogue) -> None:
+    ingested, first, second, collector = history(station, "inspector")
+    assert (ingested.params["recorder_name"], ingested.params["slot"], ingested.actor_name) == ("DSJ0001", "3", None)
+    assert (first.params["number"], first.params["title"], first.actor_name) == ("罚1号", "案由", "王一")
+    assert (second.params["number"], second.actor_name) == ("罚2号", "李二")
+    assert collector.params["collector_name"] == "王一"
+    assert collector.params["companion_names"] == "李二 · p2"
+
+
+def test_a_line_about_a_case_the_viewer_may_not_know_is_left_out(station: Catalogue) -> None:
+    assert [line.seq for line in history(station, "clerk")] == [0, 1, 3]
+    assert "罚2号" not in repr(history(station, "clerk"))
+    assert [line.seq for line in history(station, "clerk", person="p1")] == [0, 1, 2, 3]
+
+
+def test_an_erased_name_is_gone_from_the_history_too(catalogue: Catalogue) -> None:
+    catalogue.person("me", "王一")
+    catalogue.add(*history_rows(0, NOON, bound(None)))
+    with catalogue.database.write() as session:
+        person = session.get(Person, "me")
+        assert person is not None
+        person.name = None
+        session.add(person)
+    (line,) = history(catalogue, "inspector")
+    assert line.actor_name is None
+
+
+@pytest.mark.parametrize(
+    ("roles", "seen"),
+    [
+        (("inspector",), True),
+        (("clerk",), True),
+        (("reviewer",), True),
+        (("officer",), False),
+        (("handler",), False),
+        (("approver",), False),
+    ],
+)
+def test_looks_stand_between_the_lines_for_those_who_supervise(
+    station: Catalogue, roles: tuple[str, ...], seen: bool
+) -> None:
+    station.submitted("s", handlers=("me",))
+    station.bind("a", "s")
+    station.add(
+        Look(seq=2, clip="a", access="x", person="p1", at=at(2), kind="play", purpose="抽查", count=1),
+        Look(seq=2, clip="b", access="x", person="p1", at=at(2), kind="play", purpose=None, count=1),
+    )
+    looks = [line for line in history(station, *roles) if line.code.startswith("look.")]
+    assert [(line.seq, line.actor_name, line.params["purpose"]) for line in looks] == (
+        [(2, "李二", "抽查")] if seen else []
+    )
+    assert all(line.code in LOOK_CODES for line in looks)
+    seqs = [line.seq for line in history(station, *roles)]
+    assert seqs == sorted(seqs)
+
+
+def test_being_a_clerk_elsewhere_does_not_show_the_looks_at_ones_own_clip(catalogue: Catalogue) -> None:
+    catalogue.clip("a", collector="me", unit="别的大队")
+    catalogue.add(Look(seq=1, clip="a", access="x", person="p", at=NOON, kind="play", purpose=None, count=1))
+    assert history(catalogue, "officer", "clerk") == ()
+    assert [line.code for line in history(catalogue, "inspector")] == ["look.play"]
+
+
+def test_a_case_s_history_leaves_out_clips_the_viewer_does_not_see(catalogue: Catalogue) -> None:
+    catalogue.target("t")
+    catalogue.clip("own", collector="me")
+    catalogue.clip("other", collector="somebody")
+    opened = case_entries.TargetOpened(
+        fact=case_entries.TargetOpened.Fact(target="t", kind=TargetKind.CASE, number_source=Source.CLERK)
+    )
+    for seq, entry in enumerate([opened, bound("t", "own"), bound("t", "other")]):
+        catalogue.add(*history_rows(seq, at(seq), entry))
+    with catalogue.read() as session:
+        officers = target_history(session, viewer("officer"), "case", "t", only_clips=True)
+        clerks = target_history(session, viewer("clerk"), "case", "t", only_clips=False)
+    assert [line.seq for line in officers] == [1]
+    assert officers[0].params["file_name"] == "own.MP4"
+    assert [line.seq for line in clerks] == [0, 1, 2]
+
+
+def test_a_case_s_history_does_not_name_a_matter_the_viewer_may_not_know(catalogue: Catalogue) -> None:
+    catalogue.target("m", kind="matter", unit="别的大队")
+    catalogue.target("t", handlers=("me",))
+    catalogue.add(*history_rows(0, NOON, resolved("merged", "t")))
+    with catalogue.read() as session:
+        assert target_history(session, viewer("handler"), "case", "t", only_clips=False) == ()
+        (line,) = target_history(session, viewer("inspector"), "case", "t", only_clips=False)
+    assert (line.params["number"], line.params["into_number"]) == ("m", "t")
+
+
+def test_a_history_takes_the_same_statements_however_long(station: Catalogue) -> None:
+    def statements() -> int:
+        with station.statements() as seen:
+            history(station, "inspector")
+        return len(seen)
+
+    before = statements()
+    for seq in range(10, 20):
+        station.add(*history_rows(seq, NOON, bound("t")))
+    assert statements() == before
