@@ -39,7 +39,7 @@ def open_clip(
     """Enter that the clip was opened, and let its footage be sent to this session; True when an entry was made.
 
     An earlier purpose of the same session holds until another is given. The caller has made sure that the viewer sees
-    the clip. Raises ProblemError (purpose_needed, purpose_long).
+    the clip. Raises ProblemError (purpose_missing, purpose_long).
     """
     public_id = _session(actor)
     purpose = " ".join((purpose or "").split()) or None
@@ -57,7 +57,7 @@ def open_clip(
         ticket = looks.ticket(session, public_id, clip, now)
         stated = purpose or (ticket.purpose if ticket else None)
         if demanded and stated is None:
-            raise ProblemError("purpose_needed", "An inspector states a purpose before a clip opens")
+            raise ProblemError("purpose_missing", "An inspector states a purpose before a clip opens")
         if ticket is not None and ticket.fresh and ticket.purpose == stated:
             return ()
         looks.grant_ticket(session, public_id, clip, stated, now)

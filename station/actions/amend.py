@@ -52,8 +52,8 @@ def acting_source(session: Session, viewer: Viewer, clips: Sequence[str]) -> Sou
 def amend(custody: Custody, viewer: Viewer, actor: Actor, clip: str, amendment: Amendment) -> None:
     """Give or correct one field of a clip.
 
-    Raises DeniedError, NotFoundError, ProblemError (value_missing, time_wrong, place_wrong, person_unknown,
-    name_long, reason_long, clip_disposed, submitted_locked).
+    Raises DeniedError, NotFoundError, ProblemError (value_missing, time_invalid, place_wrong, person_unknown,
+    name_long, reason_long, clip_disposed, submitted).
     """
     if not viewer.roles & AMENDERS:
         raise DeniedError("This role does not amend clips")
@@ -63,7 +63,7 @@ def amend(custody: Custody, viewer: Viewer, actor: Actor, clip: str, amendment: 
     def compose(session: Session) -> Sequence[Entry]:
         state = _state(session, as_roles(viewer, AMENDERS), clip)
         if state.submitted:
-            raise ProblemError("submitted_locked", "The case was submitted: changing it takes two people")
+            raise ProblemError("submitted", "The case was submitted: changing it takes two people")
         source = acting_source(session, viewer, [clip])
         fact = ClipAmended.Fact(clip=clip, field=amendment.field, source=source, recorded_at=_time(amendment))
         return (
@@ -96,10 +96,10 @@ def _time(amendment: Amendment) -> str | None:
     try:
         moment = clock.parse_time(amendment.recorded_at)
     except ValueError as error:
-        raise ProblemError("time_wrong", f"{amendment.recorded_at!r} is no time") from error
+        raise ProblemError("time_invalid", f"{amendment.recorded_at!r} is no time") from error
     # A day of grace: the recorder's zone is not ours, but nothing is recorded tomorrow.
     if amendment.recorded_at < _EARLIEST or moment > clock.now() + timedelta(days=1):
-        raise ProblemError("time_wrong", "A recording was made after 1999 and not in the future")
+        raise ProblemError("time_invalid", "A recording was made after 1999 and not in the future")
     return amendment.recorded_at
 
 

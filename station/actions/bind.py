@@ -52,7 +52,7 @@ def bind(
 ) -> tuple[str, ...]:
     """Bind and return the bindings' ids; every clip gets one entry, all in one transaction.
 
-    Raises DeniedError, NotFoundError when a clip or target is not there for this viewer, ProblemError (nothing_chosen,
+    Raises DeniedError, NotFoundError when a clip or target is not there for this viewer, ProblemError (clips_missing,
     too_many, proves_too_many, note_long, target_missing, reason_missing, target_closed, already_bound, has_target,
     clip_disposed, secret_stays and those of `find_or_open`).
     """
@@ -83,7 +83,7 @@ def bind(
 
 def _check_request(request: BindRequest) -> None:
     if not request.clips:
-        raise ProblemError("nothing_chosen", "No clip was chosen")
+        raise ProblemError("clips_missing", "No clip was chosen")
     if len(request.proves) > PROVES_AT_ONCE:
         raise ProblemError("proves_too_many", f"A binding states {PROVES_AT_ONCE} facts at most")
     if len(request.note) > 1000:
@@ -189,7 +189,7 @@ def _classified(session: Session, request: BindRequest, clips: Sequence[str], ac
 def unbind(custody: Custody, viewer: Viewer, actor: Actor, binding: str, reason: str) -> str:
     """Withdraw a binding; returns its clip. The entry that made it stays.
 
-    Raises DeniedError, NotFoundError, ProblemError (reason_missing, submitted_locked: it then takes two people).
+    Raises DeniedError, NotFoundError, ProblemError (reason_missing, submitted: it then takes two people).
     """
     if not viewer.roles & BINDERS:
         raise DeniedError("This role does not bind clips")
@@ -207,7 +207,7 @@ def unbind(custody: Custody, viewer: Viewer, actor: Actor, binding: str, reason:
             if target is None or (not target.visible and target.status == "open"):
                 raise NotFoundError(f"There is no binding {binding}")
             if target.status == "submitted":
-                raise ProblemError("submitted_locked", "The case was submitted: changing it takes two people")
+                raise ProblemError("submitted", "The case was submitted: changing it takes two people")
         freed.append(state.clip)
         fact = ClipUnbound.Fact(binding=binding, clip=state.clip, kind=TargetKind(state.kind), target=state.target)
         return (ClipUnbound(fact=fact, text=ClipUnbound.Text(reason=reason), actor=actor),)

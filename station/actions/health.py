@@ -37,7 +37,7 @@ def examine(home: Home, database: Database, custody: Custody, store: LocalStore)
         _encryption(home),
         _signer(custody),
         *_database(database),
-        Finding("engine", "ok", "SQLite" if database.is_sqlite else "PostgreSQL"),
+        Finding("database", "ok", "SQLite" if database.is_sqlite else "PostgreSQL"),
         _programs(),
         Finding("checked_at", "ok", clock.timestamp()),
     )
@@ -45,18 +45,18 @@ def examine(home: Home, database: Database, custody: Custody, store: LocalStore)
 
 def _vault(store: LocalStore) -> Finding:
     try:
-        return Finding("vault", "ok", store.check_identity())
+        return Finding("vault", "ok", "yes" if store.check_identity() else "no")
     except StationError:
-        return Finding("vault", "bad", str(store.root))
+        return Finding("vault", "bad", "no")
 
 
 def _space(home: Home, store: LocalStore) -> Finding:
     try:
         free = store.free_bytes()
     except OSError:
-        return Finding("free_bytes", "bad", "")
+        return Finding("free_space", "bad", "")
     grade: Grade = "bad" if free == 0 else "warn" if free < 10 * max(home.settings.reserve_bytes, 1 << 30) else "ok"
-    return Finding("free_bytes", grade, str(free))
+    return Finding("free_space", grade, str(free))
 
 
 def _encryption(home: Home) -> Finding:
@@ -67,14 +67,15 @@ def _encryption(home: Home) -> Finding:
     except OSError:
         name = ""
     encrypted = name.startswith("CRYPT-LUKS")
-    return Finding("encryption", "ok" if encrypted else "warn", "LUKS" if encrypted else "none")
+    return Finding("encryption", "ok" if encrypted else "warn", "LUKS" if encrypted else "no")
 
 
 def _signer(custody: Custody) -> Finding:
     try:
-        return Finding("signer", "ok", str(custody.seal().size))
-    except LedgerError as error:
-        return Finding("signer", "bad", type(error).__name__)
+        custody.seal()
+    except LedgerError:
+        return Finding("signer", "bad", "no")
+    return Finding("signer", "ok", "yes")
 
 
 def _database(database: Database) -> tuple[Finding, ...]:
@@ -85,9 +86,9 @@ def _database(database: Database) -> tuple[Finding, ...]:
         alarms = len(list_alarms(session, limit=1000))
     unsealed = size - (checkpoint.size if checkpoint else 0)
     return (
-        Finding("ledger_entries", "ok", str(size)),
+        Finding("ledger_size", "ok", str(size)),
         Finding("unsealed", "ok" if unsealed < _UNSEALED_BEARABLE else "warn", str(unsealed)),
-        Finding("work_waiting", "ok", str(jobs.get("waiting", 0) + jobs.get("running", 0))),
+        Finding("queue", "ok", str(jobs.get("waiting", 0) + jobs.get("running", 0))),
         Finding("work_failed", "warn" if jobs.get("failed") else "ok", str(jobs.get("failed", 0))),
         Finding("alarms", "warn" if alarms else "ok", str(alarms)),
     )

@@ -19,7 +19,7 @@ _GRACE = timedelta(minutes=5)
 def issue_recorder(custody: Custody, actor: Actor, recorder: str, person: str, since: str | None = None) -> str:
     """Enter that a person holds a recorder from `since` (UTC text, default now) on; returns the line's id.
 
-    Raises NotFoundError, ProblemError (person_unknown, time_wrong, holds_already).
+    Raises NotFoundError, ProblemError (person_unknown, time_invalid, holds_already).
     """
     moment = _moment(since)
     holding = new_id()
@@ -49,7 +49,7 @@ def return_recorder(custody: Custody, actor: Actor, holding: str, until: str | N
             raise NotFoundError(f"There is no open line {holding} in the register")
         recorder, person, since = line
         if moment < since:
-            raise ProblemError("time_wrong", "Nothing is returned before it was issued")
+            raise ProblemError("time_invalid", "Nothing is returned before it was issued")
         fact = HolderReturned.Fact(holding=holding, recorder=recorder, person=person, until=moment)
         return (HolderReturned(fact=fact, actor=actor),)
 
@@ -62,7 +62,7 @@ def _moment(text: str | None) -> str:
     try:
         moment = clock.parse_time(text)
     except ValueError as error:
-        raise ProblemError("time_wrong", f"{text!r} is no time") from error
+        raise ProblemError("time_invalid", f"{text!r} is no time") from error
     if moment > clock.now() + _GRACE:
-        raise ProblemError("time_wrong", "The register tells what was, not what will be")
+        raise ProblemError("time_invalid", "The register tells what was, not what will be")
     return text

@@ -63,7 +63,7 @@ def add_person(
 ) -> tuple[str, str]:
     """Add a person with their roles; returns their id and the token of the single-use link they get in by.
 
-    Raises ProblemError (name_missing, login_invalid, login_taken, kind_unknown, roles_incompatible, second_needed,
+    Raises ProblemError (name_missing, login_invalid, login_taken, kind_unknown, roles_incompatible, second_missing,
     second_wrong, code_wrong).
     """
     described = _describe(new_id(), description, actor)
@@ -100,7 +100,7 @@ def set_roles(
 ) -> None:
     """Set the complete set of a person's roles; the same set again appends nothing.
 
-    Raises NotFoundError, ProblemError (roles_incompatible, last_admin, second_needed, second_wrong, code_wrong).
+    Raises NotFoundError, ProblemError (roles_incompatible, last_admin, second_missing, second_wrong, code_wrong).
     """
     wanted = _check_roles(roles)
     agreeing = _verify_second(database, second)
@@ -124,7 +124,7 @@ def set_disabled(
 ) -> None:
     """Close a person's account, ending their sessions and links, or open it again; appends nothing if it is so already.
 
-    Raises NotFoundError, ProblemError (last_admin, second_needed, second_wrong, code_wrong).
+    Raises NotFoundError, ProblemError (last_admin, second_missing, second_wrong, code_wrong).
     """
     agreeing = _verify_second(database, second)
 
@@ -147,7 +147,7 @@ def set_disabled(
 def issue_link(custody: Custody, database: Database, actor: Actor, person: str, second: Second = NOBODY) -> str:
     """Make a single-use log-in link for a person and return its token: good for 24 hours, shown once, stored nowhere.
 
-    Raises NotFoundError, ProblemError (account_closed, second_needed, second_wrong, code_wrong).
+    Raises NotFoundError, ProblemError (account_closed, second_missing, second_wrong, code_wrong).
     """
     token = secrets.new_token()
     agreeing = _verify_second(database, second)
@@ -217,12 +217,12 @@ def _agree(session: Session, actor: Actor, second: Second, agreeing: str | None)
     others = checks.active_admins(session) - {actor.person}
     if others:
         if agreeing is None:
-            raise ProblemError("second_needed", "A second admin must agree")
+            raise ProblemError("second_missing", "A second admin must agree")
         if agreeing not in others:
             raise ProblemError("second_wrong", "The second person must be another admin")
         return agreeing
     if not second.console_code:
-        raise ProblemError("second_needed", "A console code must stand for the second admin")
+        raise ProblemError("second_missing", "A console code must stand for the second admin")
     if not accounts.use_code(session, "second_admin", second.console_code, clock.now()):
         raise ProblemError("code_wrong", "The console code is wrong, used or expired")
     return "console"

@@ -70,8 +70,8 @@ def find_or_open(
 ) -> tuple[checks.TargetState, Sequence[Entry]]:
     """Return the open target meant, and the entries that open it when it is new (none when the number is known).
 
-    Raises DeniedError when the role may not open such a target, ProblemError (number_wrong, number_taken, case_unknown,
-    handler_unknown, target_closed).
+    Raises DeniedError when the role may not open such a target, ProblemError (number_invalid, number_taken,
+    case_unknown, handler_unknown, target_closed, title_long).
     """
     allowed = bool(_OPENERS[wanted.kind] & viewer.roles)
     if wanted.kind == TargetKind.CASE:
@@ -103,7 +103,7 @@ def find_or_open(
 def _known_case(session: Session, home: Home, viewer: Viewer, number: str) -> checks.TargetState | None:
     folded = fold_number(number)
     if not folded or len(number.strip()) > 80 or not re.fullmatch(home.settings.case_number_pattern, number.strip()):
-        raise ProblemError("number_wrong", f"{number!r} is no case number here")
+        raise ProblemError("number_invalid", f"{number!r} is no case number here")
     known = checks.target_by_number(session, viewer, TargetKind.CASE, folded)
     if known is None:
         return None
@@ -148,7 +148,7 @@ def submit_case(custody: Custody, viewer: Viewer, actor: Actor, target: str) -> 
 
     Only its handler may (法制审核: the handler answers for truth, accuracy and completeness), and only when every
     clip carries the five fields (执法全过程记录). Raises NotFoundError, DeniedError, ProblemError (target_closed,
-    case_empty, fields_missing).
+    no_clips, missing_fields).
     """
 
     def compose(session: Session) -> Sequence[Entry]:
@@ -158,9 +158,9 @@ def submit_case(custody: Custody, viewer: Viewer, actor: Actor, target: str) -> 
         require_open(state)
         clips = checks.clips_of_target(session, target)
         if not clips:
-            raise ProblemError("case_empty", "The case has no clips")
+            raise ProblemError("no_clips", "The case has no clips")
         if target_detail(session, viewer, target).missing_fields:
-            raise ProblemError("fields_missing", "Some clips of the case lack one of the five fields")
+            raise ProblemError("missing_fields", "Some clips of the case lack one of the five fields")
         fact = TargetSubmitted.Fact(submission=new_id(), target=target, clips=clips, log_size=log.head(session).size)
         return (TargetSubmitted(fact=fact, actor=actor),)
 

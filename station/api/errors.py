@@ -18,7 +18,7 @@ from station.actions.problems import ProblemError
 from station.api.auth import NotLoggedInError, RefusedError, address_of, current_visit
 from station.api.context import Visit, station_of
 from station.api.pages import ErrorPage
-from station.api.render import is_htmx, path_of, render
+from station.api.render import is_htmx, path_of, render, translator_of
 from station.digest import is_id
 from station.errors import (
     ConflictError,
@@ -126,7 +126,8 @@ def _to_log_in(request: Request, error: NotLoggedInError) -> Response:
 def _answer(request: Request, visit: Visit | None, status: int, code: str, problem: str = "") -> Response:
     if not _wants_page(request):
         return _problem_document(status, code, problem)
-    message = f"code:problem.{problem}" if problem else ""
+    known = problem and translator_of(request).knows("problem", problem)
+    message = f"code:problem.{problem}" if known else ""
     return render(request, "error.html", ErrorPage(status, code, message), visit=visit, status=status)
 
 

@@ -1,8 +1,8 @@
 """The dock board, live: server-sent events (HTML standard, section 9.2) made of the boards' small files.
 
 Guarantees: all listeners share one reading of the files, at most five a second; an event is sent only when something
-changed; a stream ends when the station stops, and after five minutes in any case, so that whoever logged out or was shut
-out does not listen on (the browser asks again by itself).
+changed; a stream ends when the station stops, and after five minutes in any case, so that whoever logged out or was
+shut out does not listen on (the browser asks again by itself).
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """What stands before every route: host, origin, size; and after it: security headers and the service log.
 
 Guarantees: a request under a foreign host name is refused (DNS rebinding), and so is a POST that does not come from our
-own pages (cross-site request forgery; SameSite=Strict besides); no body is larger than a form needs; every answer carries
-the strict content security policy; the log holds routes, never addresses with secrets in them. Pure ASGI, no copies.
+own pages (cross-site request forgery; SameSite=Strict besides); no body is larger than a form needs; every answer
+carries the strict content security policy; the log holds routes, never addresses with secrets in them. Pure ASGI.
 """
 
 import ipaddress

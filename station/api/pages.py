@@ -76,6 +76,7 @@ class TodayPage:
     stages: tuple[str, ...]
     phrases: dict[str, tuple[str, ...]]
     done_today: int = 0
+    posters: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +218,7 @@ class LedgerPage:
 class PeoplePage:
     """people.html. `issued_link` is shown once, right after it was made, for the person `issued_for`.
 
-    `second_needed`: None, `password` (another admin's login and password: fields second_login, second_password) or
+    `second_needed`: `password` (another admin's login and password: fields second_login, second_password) or
     `console` (field console_code), for whatever grants or takes away the role of an admin.
     """
 

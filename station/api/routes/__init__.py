@@ -1,0 +1,1 @@
+"""The routes, one module an area; each lists them as (method, path, function) in `ROUTES`."""

@@ -1,0 +1,196 @@
+"""People and recorders: what admins keep, and clerks where it is the register of holders."""
+
+from typing import Annotated
+
+from fastapi import Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from station.actions import holders, people
+from station.actions.problems import ProblemError
+from station.api.auth import address_of
+from station.api.context import station_of, visit_of
+from station.api.errors import SlowDownError
+from station.api.forms import utc_time
+from station.api.pages import PeoplePage, RecordersPage
+from station.api.render import render
+from station.catalogue.people import list_people, person
+from station.records.terms import Role
+
+_KINDS = ("officer", "auxiliary", "staff")
+_ROLES = tuple(role.value for role in Role)
+
+
+def people_page(request: Request) -> Response:
+    """Show everybody and their roles."""
+    return _people(request)
+
+
+def _people(
+    request: Request,
+    problem: str | None = None,
+    values: dict[str, str] | None = None,
+    token: str | None = None,
+    issued_for: str = "",
+) -> Response:
+    station, visit = station_of(request), visit_of(request)
+    needed = people.second_needed(station.database, visit.person.person)
+    with station.database.read() as session:
+        everybody = list_people(session)
+        named = person(session, issued_for) if issued_for else None
+    page = PeoplePage(
+        people=everybody,
+        roles=_ROLES,
+        kinds=_KINDS,
+        second_needed=needed,
+        issued_link=f"{request.url.scheme}://{request.url.netloc}/welcome/{token}" if token else None,
+        issued_for=named.name if named else None,
+        problem=problem,
+        values=values or {},
+    )
+    return render(request, "people.html", page, visit=visit, status=200 if problem is None else 409)
+
+
+def _second(request: Request, login: str, password: str, code: str) -> people.Second:
+    """Return what the second person typed, counting it as an attempt; raises SlowDownError."""
+    station, address = station_of(request), address_of(request)
+    if login and not station.limits.try_password(login[:100], address):
+        raise SlowDownError("Too many passwords were tried")
+    if code and not station.limits.try_code(address):
+        raise SlowDownError("Too many codes were tried")
+    return people.Second(login, password, code)
+
+
+def _chosen_roles(roles: list[str] | None) -> list[Role]:
+    try:
+        return [Role(role) for role in roles or ()]
+    except ValueError as error:
+        raise ProblemError("invalid", "There is no such role") from error
+
+
+def add_person(
+    request: Request,
+    name: Annotated[str, Form()] = "",
+    login: Annotated[str, Form()] = "",
+    kind: Annotated[str, Form()] = "",
+    unit: Annotated[str, Form()] = "",
+    certificate_number: Annotated[str, Form()] = "",
+    police_number: Annotated[str, Form()] = "",
+    roles: Annotated[list[str] | None, Form()] = None,
+    second_login: Annotated[str, Form()] = "",
+    second_password: Annotated[str, Form()] = "",
+    console_code: Annotated[str, Form()] = "",
+) -> Response:
+    """Add a person and show, once, the link they get in by."""
+    station, visit = station_of(request), visit_of(request)
+    values = {"name": name, "login": login, "kind": kind, "unit": unit}
+    values |= {"certificate_number": certificate_number, "police_number": police_number}
+    try:
+        description = people.Description(kind, name, login, unit, certificate_number, police_number)
+        second = _second(request, second_login, second_password, console_code)
+        added, token = people.add_person(
+            station.custody, station.database, visit.actor, description, _chosen_roles(roles), second
+        )
+    except ProblemError as error:
+        return _people(request, error.code, {key: value[:100] for key, value in values.items()})
+    return _people(request, token=token, issued_for=added)
+
+
+def set_roles(
+    request: Request,
+    person: str,
+    roles: Annotated[list[str] | None, Form()] = None,
+    second_login: Annotated[str, Form()] = "",
+    second_password: Annotated[str, Form()] = "",
+    console_code: Annotated[str, Form()] = "",
+) -> Response:
+    """Set the complete set of a person's roles."""
+    station, visit = station_of(request), visit_of(request)
+    try:
+        second = _second(request, second_login, second_password, console_code)
+        people.set_roles(station.custody, station.database, visit.actor, person, _chosen_roles(roles), second)
+    except ProblemError as error:
+        return _people(request, error.code)
+    return RedirectResponse("/people", 303)
+
+
+def issue_link(
+    request: Request,
+    person: str,
+    second_login: Annotated[str, Form()] = "",
+    second_password: Annotated[str, Form()] = "",
+    console_code: Annotated[str, Form()] = "",
+) -> Response:
+    """Make a new single-use link for a person and show it once."""
+    station, visit = station_of(request), visit_of(request)
+    try:
+        second = _second(request, second_login, second_password, console_code)
+        token = people.issue_link(station.custody, station.database, visit.actor, person, second)
+    except ProblemError as error:
+        return _people(request, error.code)
+    return _people(request, token=token, issued_for=person)
+
+
+def set_disabled(
+    request: Request,
+    person: str,
+    disabled: Annotated[str, Form()] = "",
+    second_login: Annotated[str, Form()] = "",
+    second_password: Annotated[str, Form()] = "",
+    console_code: Annotated[str, Form()] = "",
+) -> Response:
+    """Close a person's account or open it again."""
+    station, visit = station_of(request), visit_of(request)
+    try:
+        second = _second(request, second_login, second_password, console_code)
+        people.set_disabled(station.custody, station.database, visit.actor, person, bool(disabled), second)
+    except ProblemError as error:
+        return _people(request, error.code)
+    return RedirectResponse("/people", 303)
+
+
+def recorders_page(request: Request) -> Response:
+    """Show the recorders and who holds them."""
+    return _recorders(request, None)
+
+
+def _recorders(request: Request, problem: str | None) -> Response:
+    station, visit = station_of(request), visit_of(request)
+    with station.database.read() as session:
+        page = RecordersPage(station.all_recorders(session), station.officers(session, None), problem)
+    return render(request, "recorders.html", page, visit=visit, status=200 if problem is None else 409)
+
+
+def issue_recorder(
+    request: Request, recorder: str, person: Annotated[str, Form()] = "", since: Annotated[str, Form()] = ""
+) -> Response:
+    """领用: enter that a person holds a recorder."""
+    station, visit = station_of(request), visit_of(request)
+    try:
+        moment = utc_time(since, station.home.zone)
+        holders.issue_recorder(station.custody, visit.actor, recorder, person, moment)
+    except ProblemError as error:
+        return _recorders(request, error.code)
+    return RedirectResponse("/recorders", 303)
+
+
+def return_recorder(request: Request, holding: str, until: Annotated[str, Form()] = "") -> Response:
+    """归还: enter that a recorder came back."""
+    station, visit = station_of(request), visit_of(request)
+    try:
+        holders.return_recorder(station.custody, visit.actor, holding, utc_time(until, station.home.zone))
+    except ProblemError as error:
+        return _recorders(request, error.code)
+    return RedirectResponse("/recorders", 303)
+
+
+ROUTES = (
+    ("GET", "/people", people_page),
+    ("POST", "/people", add_person),
+    ("POST", "/people/{person}/roles", set_roles),
+    ("POST", "/people/{person}/link", issue_link),
+    ("POST", "/people/{person}/disabled", set_disabled),
+    ("GET", "/recorders", recorders_page),
+    ("POST", "/recorders/{recorder}/issue", issue_recorder),
+    ("POST", "/recorders/return/{holding}", return_recorder),
+)

@@ -1,0 +1,167 @@
+"""Cases, pending matters and inspection tasks: the list, one's page, opening, submitting, resolving."""
+
+from typing import Annotated
+
+from fastapi import Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from station.actions import targets
+from station.actions.bind import BINDERS
+from station.actions.problems import ProblemError
+from station.api.context import Visit, station_of, visit_of
+from station.api.forms import choice
+from station.api.pages import CasePage, CasesPage
+from station.api.render import render
+from station.api.routes.clips import list_posters
+from station.catalogue import checks
+from station.catalogue.targets import list_targets, target_detail
+from station.catalogue.views import TargetDetail, TargetRow
+from station.database import Session
+from station.digest import is_id
+from station.records.terms import Role, TargetKind
+
+_RESOLVERS = frozenset({Role.CLERK, Role.HANDLER})
+_NARROWING = ("kind", "status", "q")
+
+
+def cases_page(request: Request, kind: str = "", status: str = "", q: str = "") -> Response:
+    """Show the targets the visitor may open."""
+    return _cases(request, {"kind": kind, "status": status, "q": q[:100]}, None)
+
+
+def _cases(request: Request, form: dict[str, str], problem: str | None) -> Response:
+    station, visit = station_of(request), visit_of(request)
+    may_open = targets.may_open(visit.viewer)
+    narrowed = {name: form[name] if problem is None else "" for name in _NARROWING if name in form}
+    with station.database.read() as session:
+        found = list_targets(
+            session,
+            visit.viewer,
+            kind=narrowed.get("kind") or None,
+            status=narrowed.get("status") or None,
+            text=narrowed.get("q") or None,
+        )
+        officers = station.officers(session, visit.viewer.unit) if may_open else ()
+    page = CasesPage(found, form, officers, may_open, problem)
+    return render(request, "cases.html", page, visit=visit, status=200 if problem is None else 409)
+
+
+def open_case(
+    request: Request,
+    kind: Annotated[str, Form()] = "",
+    number: Annotated[str, Form()] = "",
+    title: Annotated[str, Form()] = "",
+    handlers: Annotated[list[str] | None, Form()] = None,
+) -> Response:
+    """Open a case, matter or task."""
+    station, visit = station_of(request), visit_of(request)
+    try:
+        chosen = choice(kind, TargetKind)
+        if chosen is None or chosen == TargetKind.NONE:
+            raise ProblemError("target_missing", "No kind of target was chosen")
+        if chosen != TargetKind.CASE and not title.strip():
+            raise ProblemError("title_missing", "A matter or task needs a title")
+        wanted = targets.NewTarget(chosen, number, title, tuple(handlers or ()))
+        target = targets.open_target(station.custody, station.home, visit.viewer, visit.actor, wanted)
+    except ProblemError as error:
+        return _cases(request, {"kind": kind, "number": number, "title": title}, error.code)
+    return RedirectResponse(f"/cases/{target}", 303)
+
+
+def case_page(request: Request, target: str) -> Response:
+    """Show a target with its clips."""
+    return _case(request, target, None)
+
+
+def _case(request: Request, target: str, problem: str | None) -> Response:
+    station, visit = station_of(request), visit_of(request)
+    with station.database.read() as session:
+        detail = target_detail(session, visit.viewer, target)
+        handlers = _handlers(session, visit, target)
+        editing = _may_resolve(visit, detail)
+        cases = list_targets(session, visit.viewer, kind="case", status="open") if editing else ()
+    page = CasePage(
+        detail=detail,
+        can_submit=_may_submit(visit, detail, handlers),
+        can_edit=editing,
+        can_bind=bool(visit.viewer.roles & BINDERS) and detail.row.status == "open",
+        posters=list_posters(station, visit, detail.clips, "GET /cases/{target}"),
+        cases=tuple(row for row in cases if row.target != target),
+        problem=problem,
+    )
+    return render(request, "case.html", page, visit=visit, status=200 if problem is None else 409)
+
+
+def _handlers(session: Session, visit: Visit, target: str) -> frozenset[str]:
+    state = checks.target_state(session, visit.viewer, target)
+    return state.handlers if state else frozenset()
+
+
+def _may_submit(visit: Visit, detail: TargetDetail, handlers: frozenset[str]) -> bool:
+    own = Role.HANDLER in visit.viewer.roles and visit.person.person in handlers
+    ready = bool(detail.clips) and not detail.missing_fields
+    return own and ready and _is_open(detail.row) and detail.row.kind == TargetKind.CASE
+
+
+def _may_resolve(visit: Visit, detail: TargetDetail) -> bool:
+    return bool(visit.viewer.roles & _RESOLVERS) and _is_open(detail.row) and detail.row.kind != TargetKind.CASE
+
+
+def _is_open(row: TargetRow) -> bool:
+    return row.status == "open"
+
+
+def submit_case(request: Request, target: str) -> Response:
+    """送审: submit a case with the clips it has now."""
+    station, visit = station_of(request), visit_of(request)
+    try:
+        targets.submit_case(station.custody, visit.viewer, visit.actor, target)
+    except ProblemError as error:
+        return _case(request, target, error.code)
+    return RedirectResponse(f"/cases/{target}", 303)
+
+
+def resolve_matter(
+    request: Request,
+    target: str,
+    outcome: Annotated[str, Form()] = "",
+    into: Annotated[str, Form()] = "",
+    number: Annotated[str, Form()] = "",
+    title: Annotated[str, Form()] = "",
+) -> Response:
+    """Give a matter its case, merge it into one, or drop it."""
+    station, visit = station_of(request), visit_of(request)
+    try:
+        number = number or _number_of(request, into if outcome == "numbered" else "")
+        case = targets.resolve_matter(
+            station.custody,
+            station.home,
+            visit.viewer,
+            visit.actor,
+            target,
+            outcome=outcome,
+            into=into if is_id(into) else None,
+            number=number,
+            title=title,
+        )
+    except ProblemError as error:
+        return _case(request, target, error.code)
+    return RedirectResponse(f"/cases/{case or target}", 303)
+
+
+def _number_of(request: Request, into: str) -> str:
+    """Return the number of a case chosen instead of typed."""
+    if not is_id(into):
+        return ""
+    with station_of(request).database.read() as session:
+        return target_detail(session, visit_of(request).viewer, into).row.number
+
+
+ROUTES = (
+    ("GET", "/cases", cases_page),
+    ("POST", "/cases", open_case),
+    ("GET", "/cases/{target}", case_page),
+    ("POST", "/cases/{target}/submit", submit_case),
+    ("POST", "/cases/{target}/resolve", resolve_matter),
+)

@@ -1,0 +1,303 @@
+"""Lists of clips, a clip's page, its footage, and what is said of it. Every look is entered before it is granted."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from fastapi import Form, Query
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+
+from station.actions import access, amend, media, verify
+from station.actions.problems import ProblemError
+from station.api.auth import RefusedError
+from station.api.context import Station, Visit, station_of, visit_of
+from station.api.errors import SlowDownError
+from station.api.forms import choice, day_bounds, utc_time
+from station.api.pages import ClipPageView, ClipsPage, ProxyState, VerifyView
+from station.api.render import is_htmx, render
+from station.catalogue.clip_detail import clip_detail
+from station.catalogue.clips import ClipBytes, can_see, clip_digest, list_clips
+from station.catalogue.views import ClipDetail, ClipFilter, ClipRow, PersonView, RecorderView
+from station.database import Session
+from station.ledger import log
+from station.records.terms import ClipStage, Role, Sensitivity
+
+_PAGE_CLIPS = 60
+_UNIT_WIDE = frozenset({Role.CLERK, Role.INSPECTOR})
+_FORM = ("tagged", "collector", "recorder", "important", "from", "to", "damaged", "q", "view")
+_YES_NO = {"yes": True, "no": False}
+
+
+def clips_page(
+    request: Request,
+    tagged: str = "",
+    collector: str = "",
+    recorder: str = "",
+    important: str = "",
+    day_from: Annotated[str, Query(alias="from")] = "",
+    day_to: Annotated[str, Query(alias="to")] = "",
+    damaged: str = "",
+    q: str = "",
+    cursor: str = "",
+    view: str = "grid",
+) -> Response:
+    """Show a page of the clips the visitor sees, or for a script one page more."""
+    station, visit = station_of(request), visit_of(request)
+    time_from, time_to = day_bounds(day_from, day_to, station.home.zone)
+    narrowed = ClipFilter(
+        tagged=_YES_NO.get(tagged),
+        collector=collector or None,
+        recorder=recorder or None,
+        important=True if important else None,
+        time_from=time_from,
+        time_to=time_to,
+        damaged=True if damaged else None,
+        text=q.strip()[:200] or None,
+    )
+    with station.database.read() as session:
+        found = list_clips(session, visit.viewer, narrowed, cursor=cursor or None, limit=_PAGE_CLIPS)
+        officers, recorders = _choices(station, session, visit)
+    page = ClipsPage(
+        list=found,
+        filter=narrowed,
+        form={name: request.query_params.get(name, "") for name in _FORM},
+        officers=officers,
+        recorders=recorders,
+        view="table" if view == "table" else "grid",
+        posters=list_posters(station, visit, found.rows, "GET /clips"),
+    )
+    more = is_htmx(request) and bool(cursor)
+    return render(request, "clips_rows.html" if more else "clips.html", page, visit=visit)
+
+
+def list_posters(station: Station, visit: Visit, rows: Iterable[ClipRow], route: str) -> frozenset[str]:
+    """Return the clips whose poster the page may show; the ledger knows of them when this returns."""
+    clips = [row.clip for row in rows if _has_poster(row)]
+    access.list_posters(station.custody, station.database, visit.actor, clips, route)
+    return frozenset(clips)
+
+
+def _has_poster(row: ClipRow) -> bool:
+    seen = row.media != "audio" and row.stage == ClipStage.PROBED
+    return seen and row.sensitivity != Sensitivity.SUSPECTED_SECRET
+
+
+def _choices(
+    station: Station, session: Session, visit: Visit
+) -> tuple[tuple[PersonView, ...], tuple[RecorderView, ...]]:
+    """Return what the list can be narrowed to; whoever sees only their own clips needs no names of others."""
+    if not visit.viewer.roles & _UNIT_WIDE:
+        own = station.all_recorders(session) if Role.OFFICER in visit.viewer.roles else ()
+        held = tuple(each for each in own if any(line.person == visit.person.person for line in each.holders))
+        return (), held
+    unit = None if Role.INSPECTOR in visit.viewer.roles else visit.viewer.unit
+    recorders = station.all_recorders(session)
+    return station.officers(session, unit), tuple(each for each in recorders if unit in (None, each.unit))
+
+
+def clip_page(request: Request, clip: str) -> Response:
+    """Show a clip: the look is in the ledger first, unless an inspector still has to state a purpose."""
+    return show_clip(request, clip)
+
+
+def show_clip(request: Request, clip: str, problem: str | None = None) -> Response:
+    """Return the clip's page, with what was wrong with the form sent from it."""
+    station, visit = station_of(request), visit_of(request)
+    with station.database.read() as session:
+        held = clip_digest(session, clip)
+        waiting = access.needs_purpose(session, visit.viewer, clip) and not access.has_opened(
+            session, visit.actor, clip
+        )
+    blocked = media.blocked(held)
+    if blocked != "suspected_secret" and not waiting:
+        access.open_clip(station.custody, station.database, visit.viewer, visit.actor, clip)
+    with station.database.read() as session:
+        detail = clip_detail(session, visit.viewer, clip, leaf_of=lambda seq: log.entry(session, seq).leaf.hex())
+        page = _clip_view(station, session, visit, held, detail, waiting, problem)
+    return render(request, "clip.html", page, visit=visit, status=200 if problem is None else 409)
+
+
+def _clip_view(
+    station: Station,
+    session: Session,
+    visit: Visit,
+    held: ClipBytes,
+    detail: ClipDetail,
+    waiting: bool,
+    problem: str | None,
+) -> ClipPageView:
+    roles = visit.viewer.roles
+    blocked = media.blocked(held)
+    played = None if waiting else media.footage(station.home, station.store, held)
+    poster = None if waiting else media.poster(station.home, held)
+    editing = bool(roles & amend.AMENDERS) and held.stage != ClipStage.DISPOSED
+    unit = None if Role.INSPECTOR in roles else visit.viewer.unit
+    return ClipPageView(
+        detail=detail,
+        media_url=f"/clips/{held.clip}/media" if played else None,
+        poster_url=f"/clips/{held.clip}/poster" if poster else None,
+        proxy=ProxyState(*media.proxy_progress(session, station.home, held)),
+        can_bind=editing,
+        can_amend=editing,
+        can_verify=held.stage != ClipStage.DISPOSED,
+        can_classify=bool(roles & amend.CLASSIFIERS) and held.stage != ClipStage.DISPOSED,
+        needs_purpose=waiting,
+        blocked=blocked,
+        officers=station.officers(session, unit) if editing else (),
+        sensitivities=_sensitivities(roles),
+        problem=problem,
+    )
+
+
+def _sensitivities(roles: frozenset[str]) -> tuple[str, ...]:
+    if roles & amend.AMENDERS:
+        return tuple(each.value for each in Sensitivity)
+    return (Sensitivity.SUSPECTED_SECRET.value,)
+
+
+def clip_poster(request: Request, clip: str) -> Response:
+    """Send a poster that is on a page sent to this session, or of a clip opened in it."""
+    station, visit = station_of(request), visit_of(request)
+    held = _footage_of(station, clip)
+    poster = media.poster(station.home, held)
+    if poster is None:
+        return Response(status_code=404)
+    with station.database.read() as session:
+        if not access.may_send_poster(session, visit.actor, clip):
+            raise ProblemError("poster_not_listed", "The poster is on no page sent to this session lately")
+    return _send(poster)
+
+
+def clip_media(request: Request, clip: str) -> Response:
+    """Send footage by ranges (RFC 9110 section 14); a look that is older than its window is entered anew first."""
+    station, visit = station_of(request), visit_of(request)
+    held = _footage_of(station, clip)
+    footage = media.footage(station.home, station.store, held)
+    if footage is None:
+        return Response(status_code=404)
+    access.open_clip(station.custody, station.database, visit.viewer, visit.actor, clip)
+    return _send(footage)
+
+
+def _footage_of(station: Station, clip: str) -> ClipBytes:
+    """Return what leads to the clip's bytes; raises RefusedError for a suspected secret, whoever asks."""
+    with station.database.read() as session:
+        held = clip_digest(session, clip)
+    if held.sensitivity == Sensitivity.SUSPECTED_SECRET:
+        raise RefusedError(f"clip:{clip}", "suspected_secret")
+    return held
+
+
+def _send(footage: media.Footage) -> Response:
+    # Starlette 1.x answers Range, If-Range (strong validators only), 206, 416 and several ranges as RFC 9110 says.
+    headers = {"etag": footage.etag, "content-disposition": "inline", "cache-control": "no-store"}
+    return FileResponse(footage.path, media_type=footage.media_type, headers=headers)
+
+
+def open_clip(request: Request, clip: str, purpose: Annotated[str, Form()] = "") -> Response:
+    """Enter an inspector's purpose and open the clip."""
+    station, visit = station_of(request), visit_of(request)
+    _footage_of(station, clip)
+    try:
+        if not purpose.strip():
+            raise ProblemError("purpose_missing", "An inspector states a purpose before a clip opens")
+        access.open_clip(station.custody, station.database, visit.viewer, visit.actor, clip, purpose)
+    except ProblemError as error:
+        return show_clip(request, clip, error.code)
+    return RedirectResponse(f"/clips/{clip}", 303)
+
+
+def verify_clip(request: Request, clip: str) -> Response:
+    """Check the original against the ledger now, two clips at a time for the whole station."""
+    station, visit = station_of(request), visit_of(request)
+    if not station.verifying.acquire(blocking=False):
+        raise SlowDownError("Two checks are under way already")
+    try:
+        result = verify.check_clips(station.home, station.database, station.custody, station.store, [clip], visit.actor)
+    finally:
+        station.verifying.release()
+    page = VerifyView(
+        outcome=result.outcome,
+        taken_in_at=result.taken_in_at,
+        checked_at=result.checked_at,
+        sha256=result.sha256 or "",
+        found_sha256=result.found_sha256,
+        log_size=result.log_size,
+        findings=tuple(dict.fromkeys(each.code for each in (*result.damage, *result.unchecked))),
+    )
+    return render(request, "verify_result.html" if is_htmx(request) else "verify_page.html", page, visit=visit)
+
+
+def amend_clip(
+    request: Request,
+    clip: str,
+    field: Annotated[str, Form()] = "",
+    value: Annotated[str, Form()] = "",
+    latitude: Annotated[str, Form()] = "",
+    longitude: Annotated[str, Form()] = "",
+    datum: Annotated[str, Form()] = "",
+    collector: Annotated[str, Form()] = "",
+    collector_name: Annotated[str, Form()] = "",
+    companions: Annotated[list[str] | None, Form()] = None,
+    reason: Annotated[str, Form()] = "",
+) -> Response:
+    """Give or correct one of time, place and collector."""
+    station, visit = station_of(request), visit_of(request)
+    try:
+        if field == "time":
+            given = amend.Amendment("time", recorded_at=utc_time(value, station.home.zone), reason=reason)
+        elif field == "place":
+            place = amend.make_place(value, latitude, longitude, datum)
+            given = amend.Amendment("place", place=place, reason=reason)
+        elif field == "collector":
+            given = amend.Amendment(
+                "collector",
+                collector=collector or None,
+                collector_name=collector_name if not collector else None,
+                companions=tuple(companions or ()),
+                reason=reason,
+            )
+        else:
+            raise ProblemError("invalid", f"{field!r} is not a field that is amended")
+        amend.amend(station.custody, visit.viewer, visit.actor, clip, given)
+    except ProblemError as error:
+        return show_clip(request, clip, error.code)
+    return back_to_clip(station, visit, clip)
+
+
+def classify_clip(
+    request: Request,
+    clip: str,
+    sensitivity: Annotated[str, Form()] = "",
+    value: Annotated[str, Form()] = "",
+    reason: Annotated[str, Form()] = "",
+) -> Response:
+    """Set a clip's class of sensitivity."""
+    station, visit = station_of(request), visit_of(request)
+    try:
+        chosen = choice(sensitivity or value, Sensitivity)
+        if chosen is None:
+            raise ProblemError("value_missing", "No class was chosen")
+        amend.classify(station.custody, visit.viewer, visit.actor, clip, chosen, reason)
+    except ProblemError as error:
+        return show_clip(request, clip, error.code)
+    return back_to_clip(station, visit, clip)
+
+
+def back_to_clip(station: Station, visit: Visit, clip: str) -> Response:
+    """Return to the clip's page, or to the list when what was changed took it out of the visitor's sight."""
+    with station.database.read() as session:
+        visible = can_see(session, visit.viewer, clip)
+    return RedirectResponse(f"/clips/{clip}" if visible else "/clips", 303)
+
+
+ROUTES = (
+    ("GET", "/clips", clips_page),
+    ("GET", "/clips/{clip}", clip_page),
+    ("GET", "/clips/{clip}/poster", clip_poster),
+    ("GET", "/clips/{clip}/media", clip_media),
+    ("POST", "/clips/{clip}/open", open_clip),
+    ("POST", "/clips/{clip}/verify", verify_clip),
+    ("POST", "/clips/{clip}/amend", amend_clip),
+    ("POST", "/clips/{clip}/sensitivity", classify_clip),
+)

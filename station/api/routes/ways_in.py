@@ -1,0 +1,213 @@
+"""Logging in and out, single-use links, the first admin, language, one's own account."""
+
+from typing import Annotated
+
+from fastapi import Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from station import i18n
+from station.actions import login as ways
+from station.actions.problems import ProblemError
+from station.api.auth import address_of, drop_cookie, set_cookie
+from station.api.context import station_of, visit_of, visit_or_none
+from station.api.errors import SlowDownError
+from station.api.forms import local_page
+from station.api.pages import FirstPage, LoginPage, MePage, WelcomePage
+from station.api.render import LOCALE_COOKIE, render
+from station.catalogue.people import person
+from station.records.terms import Role
+
+# Where a person starts, by the first of these roles they hold.
+_HOMES = (
+    (Role.OFFICER, "/today"),
+    (Role.CLERK, "/clips"),
+    (Role.HANDLER, "/cases"),
+    (Role.REVIEWER, "/cases"),
+    (Role.APPROVER, "/cases"),
+    (Role.INSPECTOR, "/clips"),
+    (Role.AUDITOR, "/ledger"),
+    (Role.ADMIN, "/people"),
+)
+_YEAR_SECONDS = 365 * 24 * 3600
+
+
+def start(request: Request) -> Response:
+    """Lead a person to where their work begins."""
+    visit = visit_or_none(request)
+    if visit is None:
+        return RedirectResponse("/login", 303)
+    return RedirectResponse(next((home for role, home in _HOMES if role in visit.viewer.roles), "/me"), 303)
+
+
+def login_page(request: Request, next: str = "", ended: str = "") -> Response:
+    """Show the log-in form."""
+    station = station_of(request)
+    page = LoginPage(
+        next=local_page(next, ""),
+        problem="session_ended" if ended else None,
+        first=not ways.admin_exists(station.database),
+    )
+    return render(request, "login.html", page, visit=visit_or_none(request))
+
+
+def log_in(
+    request: Request,
+    login: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "",
+) -> Response:
+    """Open a session by password."""
+    station, address = station_of(request), address_of(request)
+    problem, status = "login_slow_down", 429
+    if station.limits.try_password(login[:100], address):
+        try:
+            opened = ways.log_in(station.custody, station.database, login, password, address)
+        except ProblemError as error:
+            problem, status = error.code, 403
+        else:
+            response = RedirectResponse(local_page(next), 303)
+            set_cookie(request, response, opened)
+            return response
+    page = LoginPage(login=login[:100], next=local_page(next, ""), problem=problem)
+    return render(request, "login.html", page, status=status)
+
+
+def log_out(request: Request) -> Response:
+    """End the session, here and in the browser."""
+    ways.log_out(station_of(request).database, visit_of(request).session.session)
+    response = RedirectResponse("/login", 303)
+    drop_cookie(response)
+    return response
+
+
+def welcome_page(request: Request, token: str) -> Response:
+    """Show the form in which a single-use link's person chooses a password."""
+    return _welcome(request, token, None)
+
+
+def welcome(
+    request: Request, token: str, password: Annotated[str, Form()] = "", again: Annotated[str, Form()] = ""
+) -> Response:
+    """Use the link up: set the password and open a session."""
+    station, address = station_of(request), address_of(request)
+    if not station.limits.try_secret(address):
+        raise SlowDownError("Too many links were tried")
+    if password != again:
+        return _welcome(request, token, "password_differs")
+    try:
+        opened = ways.enter_by_link(station.custody, station.database, token, password, address)
+    except ProblemError as error:
+        return _welcome(request, token, error.code)
+    response = RedirectResponse("/", 303)
+    set_cookie(request, response, opened)
+    return response
+
+
+def _welcome(request: Request, token: str, problem: str | None) -> Response:
+    station = station_of(request)
+    found = ways.link_person(station.database, token)
+    with station.database.read() as session:
+        who = person(session, found) if found else None
+    if who is None:
+        problem = "link_invalid"
+    return render(request, "welcome.html", WelcomePage(who, problem), status=200 if problem is None else 409)
+
+
+def first_page(request: Request) -> Response:
+    """Show the form of the first admin, or that there is one already."""
+    exists = ways.admin_exists(station_of(request).database)
+    return render(request, "first.html", FirstPage("admin_exists" if exists else None), status=409 if exists else 200)
+
+
+def first(
+    request: Request,
+    code: Annotated[str, Form()] = "",
+    name: Annotated[str, Form()] = "",
+    login: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    again: Annotated[str, Form()] = "",
+) -> Response:
+    """Make the first admin by the console's code."""
+    station, address = station_of(request), address_of(request)
+    if not station.limits.try_code(address):
+        raise SlowDownError("Too many codes were tried")
+    try:
+        if password != again:
+            raise ProblemError("password_differs", "The two passwords differ")
+        opened = ways.create_first_admin(
+            station.custody,
+            station.database,
+            station.home,
+            code=code,
+            name=name,
+            login=login,
+            password=password,
+            address=address,
+        )
+    except ProblemError as error:
+        page = FirstPage(error.code, {"name": name[:80], "login": login[:40]})
+        return render(request, "first.html", page, status=409)
+    response = RedirectResponse("/", 303)
+    set_cookie(request, response, opened)
+    return response
+
+
+def choose_language(
+    request: Request,
+    locale: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "",
+) -> Response:
+    """Remember the reader's language in their browser."""
+    response = RedirectResponse(local_page(next), 303)
+    if locale in i18n.LOCALES:
+        secure = request.url.scheme == "https"
+        response.set_cookie(
+            LOCALE_COOKIE, locale, max_age=_YEAR_SECONDS, httponly=True, samesite="strict", secure=secure
+        )
+    return response
+
+
+def me_page(request: Request) -> Response:
+    """Show one's own account."""
+    return _me(request, None, None)
+
+
+def change_password(
+    request: Request,
+    present: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    again: Annotated[str, Form()] = "",
+) -> Response:
+    """Change one's own password."""
+    station, visit = station_of(request), visit_of(request)
+    if not station.limits.try_password(visit.person.login, address_of(request)):
+        return _me(request, "login_slow_down", None, 429)
+    try:
+        if password != again:
+            raise ProblemError("password_differs", "The two passwords differ")
+        ways.change_password(station.custody, station.database, visit.actor, visit.person.person, present, password)
+    except ProblemError as error:
+        return _me(request, error.code, None, 409)
+    return _me(request, None, "password_changed")
+
+
+def _me(request: Request, problem: str | None, done: str | None, status: int = 200) -> Response:
+    visit = visit_of(request)
+    page = MePage(visit.person, visit.session.created_at, visit.session.strength, problem, done)
+    return render(request, "me.html", page, visit=visit, status=status)
+
+
+ROUTES = (
+    ("GET", "/", start),
+    ("GET", "/login", login_page),
+    ("POST", "/login", log_in),
+    ("POST", "/logout", log_out),
+    ("GET", "/welcome/{token}", welcome_page),
+    ("POST", "/welcome/{token}", welcome),
+    ("GET", "/first", first_page),
+    ("POST", "/first", first),
+    ("POST", "/language", choose_language),
+    ("GET", "/me", me_page),
+    ("POST", "/me/password", change_password),
+)
