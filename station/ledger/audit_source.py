@@ -21,7 +21,7 @@ from station.ledger.verify import Audit, Row, audit
 
 _BATCH = 2000
 _UNREADABLE = 64  # rows of that kind that are told one by one; what they held is missing in any case
-_FAR = 10**6
+_FAR = 10_000  # rows that may be missing before the search for them is left to `_strays`
 
 _COLUMNS = {
     "record": "seq, record, leaf, type, time",
@@ -90,7 +90,7 @@ class _Source:
             'SELECT level, "index", hash FROM node WHERE level > :level OR (level = :level AND "index" > :index)'
             ' ORDER BY level, "index" LIMIT :limit'
         )
-        limit = _FAR * 1000 if "node" in self._suspicious else 10 * _BATCH
+        limit = 10**12 if "node" in self._suspicious else 10 * _BATCH
         while found := self._all("node", query, level=level, index=index, limit=limit):
             now = self._size()
             for level, index, value in found:
@@ -145,11 +145,11 @@ class _Source:
     def _singly(self, table: str, wanted: range) -> list[Any]:
         rows: list[Any] = []
         query = text(_select(table))
-        with self._connected() as connection:
+        with self._connected(lenient=self._database.is_sqlite) as connection:
             for seq in wanted:
                 try:
                     rows += connection.execute(query, {"first": seq, "end": seq + 1}).all()
-                except DBAPIError:
+                except (DBAPIError, UnicodeDecodeError):
                     self._unreadable += 1
                     if self._unreadable <= _UNREADABLE:
                         self.findings.append(Finding("database.unreadable", params={"table": table, "row": seq}))
@@ -174,15 +174,24 @@ class _Source:
             return []
 
     def _query(self, query: str, **values: Any) -> Sequence[Any]:
-        with self._connected() as connection:
-            return connection.execute(text(query), values).all()
+        try:
+            with self._connected() as connection:
+                return connection.execute(text(query), values).all()
+        except (DatabaseError, UnicodeDecodeError):  # text that is not UTF-8, among other things
+            if not self._database.is_sqlite:
+                raise
+        try:
+            with self._connected(lenient=True) as connection:
+                return connection.execute(text(query), values).all()
+        except UnicodeDecodeError as error:  # sqlite3 quotes a damaged schema in its complaint
+            raise DatabaseError(f"The database is damaged: {error}") from error
 
     @contextmanager
-    def _connected(self) -> Iterator[Connection]:
+    def _connected(self, *, lenient: bool = False) -> Iterator[Connection]:
         with self._database.read() as session:
             connection = session.connection()
-            raw: Any = connection.connection.driver_connection
-            if self._database.is_sqlite:  # this connection is ours alone; damaged text must not stop the reading
+            if lenient:  # this connection is ours alone; damaged text must not stop the reading
+                raw: Any = connection.connection.driver_connection
                 raw.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
             yield connection
 
@@ -203,12 +212,12 @@ class _Source:
         return suspicious
 
     def _check_triggers(self) -> None:
-        with self._connected() as connection:
-            dialect = connection.dialect.name
-            try:
+        dialect = "sqlite" if self._database.is_sqlite else "postgresql"
+        try:
+            with self._connected() as connection:
                 installed = tables.installed_triggers(connection)
-            except UnicodeError:
-                installed = {}
+        except (DatabaseError, UnicodeDecodeError):
+            installed = {}
         for name, statements in tables.expected_triggers(dialect).items():
             source = installed.get(name)
             if source is None or source not in statements[0]:
@@ -238,13 +247,15 @@ def _row(
 
 def _bytes(value: Any) -> bytes:
     # A damaged row may hold any type; as bytes it simply fails to match.
-    if isinstance(value, bytes | memoryview | bytearray):
-        return bytes(value)
-    return _text(value).encode("utf-8", "surrogateescape")
+    if type(value) is bytes:
+        return value
+    return (
+        bytes(value) if isinstance(value, memoryview | bytearray) else _text(value).encode("utf-8", "surrogateescape")
+    )
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else "" if value is None else str(value)
+    return value if type(value) is str else "" if value is None else str(value)
 
 
 def _number(value: Any) -> int:

@@ -266,10 +266,14 @@ def _ascii(raw: bytes, what: str) -> str:
 def _canonical(document: Json) -> bytes:
     # The C encoder writes RFC 8785 for what _check_value lets through, but for the order of keys beyond the BMP.
     try:
-        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-        return text.encode() if max(text) <= "\uffff" else rfc8785.dumps(document)
+        text = _encoder.encode(document)
+        return text.encode() if text.isascii() or not _beyond_bmp.search(text) else rfc8785.dumps(document)
     except (UnicodeEncodeError, RecursionError, rfc8785.CanonicalizationError) as error:
         raise LedgerError(f"A part has no canonical form: {error}") from error
+
+
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+_beyond_bmp = re.compile("[\U00010000-\U0010ffff]")
 
 
 def _refuse_number(text: str) -> NoReturn:
