@@ -55,8 +55,11 @@ class Database:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         self._engine = _open_sqlite(url) if self.is_sqlite else create_engine(url, pool_pre_ping=True, pool_size=5)
-        with self.read() as session:
-            session.connection().execute(text("SELECT 1"))
+        try:
+            with self.read() as session:
+                session.connection().execute(text("SELECT 1"))
+        except UnicodeDecodeError as error:  # sqlite3 quotes a damaged schema in its complaint
+            raise DatabaseError(f"The database {_without_password(url)} is damaged: {error}") from error
 
     @property
     def engine(self) -> Engine:
