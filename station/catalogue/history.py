@@ -186,16 +186,23 @@ def _(entry: case_entries.ClipClassified) -> Iterable[_Line]:
     return (_Line(f"clip:{entry.fact.clip}", "clip.classified", params),)
 
 
+def check_outcomes(fact: log_entries.CheckCompleted.Fact) -> dict[str, str]:
+    """Return what a check found of each clip it names; one sound clip does not become damaged by its neighbour.
+
+    A check of everything names only what it found damaged: a line in every clip's history would drown the rest.
+    """
+    others = "sound" if fact.outcome == "damaged" else fact.outcome
+    return {clip: "damaged" if clip in fact.damaged else others for clip in (*fact.clips, *fact.damaged)}
+
+
 @_lines.register
 def _(entry: log_entries.CheckCompleted) -> Iterable[_Line]:
-    # A check of everything names only what it found damaged: a line in every clip's history would drown it.
     fact = entry.fact
-    for clip in dict.fromkeys((*fact.clips, *fact.damaged)):
-        outcome = "damaged" if clip in fact.damaged else fact.outcome
+    for clip, outcome in check_outcomes(fact).items():
         params: dict[str, _Value] = {
             "check": fact.check,
             "scope": fact.scope,
-            "outcome": "sound" if outcome == "damaged" and clip not in fact.damaged else outcome,
+            "outcome": outcome,
             "log_size": fact.log_size,
             "readback": fact.readback,
         }

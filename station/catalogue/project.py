@@ -12,7 +12,7 @@ from typing import Any
 from sqlmodel import Session
 
 from station.catalogue import project_cases, project_dockings, project_people
-from station.catalogue.history import history_rows
+from station.catalogue.history import check_outcomes, history_rows
 from station.catalogue.tables import PROJECTION_VERSION, Alarm, Clip, Look, Meta, metadata
 from station.database import Database
 from station.errors import DatabaseError
@@ -70,12 +70,11 @@ def _alarm_raised(session: Session, _seq: int, time: str, entry: log_entries.Ala
 
 
 def _check_completed(session: Session, _seq: int, time: str, entry: log_entries.CheckCompleted) -> None:
-    fact = entry.fact
-    for clip_id in fact.clips:
+    for clip_id, outcome in check_outcomes(entry.fact).items():
         clip = session.get(Clip, clip_id)
         if clip is not None:
             clip.checked_at = time
-            clip.check_outcome = "damaged" if clip_id in fact.damaged else fact.outcome
+            clip.check_outcome = outcome
             session.add(clip)
 
 

@@ -31,9 +31,23 @@ class Catalogue:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._pending: list[SQLModel] = []
+        self._clips: dict[str, tables.Clip] = {}
+        self._stale = True  # what the test before left there
+
+    def store(self) -> None:
+        """Write what was added, in one transaction: a sync a row would make these tests slow."""
+        with self.database.write() as session:
+            if self._stale:
+                for table in tables.metadata.tables.values():
+                    session.connection().execute(table.delete())
+            session.add_all(self._pending)
+        self._pending, self._stale = [], False
 
     @contextmanager
     def read(self) -> Iterator[Session]:
+        if self._pending or self._stale:
+            self.store()
         with self.database.read() as session:
             yield session
 
@@ -53,8 +67,7 @@ class Catalogue:
             event.remove(self.database.engine, "before_cursor_execute", collect)
 
     def add(self, *rows: SQLModel) -> None:
-        with self.database.write() as session:
-            session.add_all(rows)
+        self._pending += rows
 
     def person(self, person: str, name: str | None = None, **other: Any) -> None:
         values: dict[str, Any] = {
@@ -107,7 +120,8 @@ class Catalogue:
             "sort_at": at(minute),
             "unit": UNIT,
         }
-        self.add(tables.Clip(clip=clip, **(values | other)))
+        self._clips[clip] = tables.Clip(clip=clip, **(values | other))
+        self.add(self._clips[clip])
         self.add(*(tables.ClipHolder(clip=clip, person=person) for person in holders))
 
     def target(self, target: str, number: str | None = None, *, handlers: tuple[str, ...] = (), **other: Any) -> None:
@@ -145,9 +159,6 @@ class Catalogue:
                 for position, text in enumerate(proves)
             )
         )
-        with self.database.write() as session:
-            held = session.get(tables.Clip, clip)
-            assert held is not None
-            held.tagged = True
-            session.add(held)
+        self._clips[clip].tagged = True
+        self.add(self._clips[clip])
         return binding

@@ -243,6 +243,7 @@ def test_a_line_about_a_case_the_viewer_may_not_know_is_left_out(station: Catalo
 def test_an_erased_name_is_gone_from_the_history_too(catalogue: Catalogue) -> None:
     catalogue.person("me", "王一")
     catalogue.add(*history_rows(0, NOON, bound(None)))
+    catalogue.store()
     with catalogue.database.write() as session:
         person = session.get(Person, "me")
         assert person is not None
