@@ -54,9 +54,9 @@ def _space(home: Home, store: LocalStore) -> Finding:
     try:
         free = store.free_bytes()
     except OSError:
-        return Finding("free_space", "bad", "")
+        return Finding("free_bytes", "bad", "")
     grade: Grade = "bad" if free == 0 else "warn" if free < 10 * max(home.settings.reserve_bytes, 1 << 30) else "ok"
-    return Finding("free_space", grade, str(free))
+    return Finding("free_bytes", grade, str(free))
 
 
 def _encryption(home: Home) -> Finding:

@@ -17,6 +17,7 @@ from station.actions import access
 from station.actions.problems import ProblemError
 from station.api.auth import NotLoggedInError, RefusedError, address_of, current_visit
 from station.api.context import Visit, station_of
+from station.api.guard import add_headers
 from station.api.pages import ErrorPage
 from station.api.render import is_htmx, path_of, render, translator_of
 from station.digest import is_id
@@ -87,7 +88,9 @@ def answer_invalid(request: Request, error: Exception) -> Response:
 def answer_bug(request: Request, error: Exception) -> Response:
     """Answer what nobody foresaw; the trace goes to the service log."""
     _logger.error("bug", route=_route(request), exc_info=error)
-    return _answer(request, None, 500, "internal")
+    answer = _answer(request, None, 500, "internal")
+    add_headers(answer.headers, request.scope)  # the framework answers bugs outside of the guard
+    return answer
 
 
 def _enter(request: Request, visit: Visit, error: DeniedError) -> None:

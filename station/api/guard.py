@@ -72,7 +72,7 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _add_headers(message, scope)
+                add_headers(MutableHeaders(scope=message), scope)
             await send(message)
 
         try:
@@ -140,8 +140,8 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _add_headers(message: Message, scope: Scope) -> None:
-    headers = MutableHeaders(scope=message)
+def add_headers(headers: MutableHeaders, scope: Scope) -> None:
+    """Add the security headers to an answer; also called for the one answer that is made outside of the guard."""
     for name, value in _HEADERS.items():
         headers[name] = value
     headers.setdefault("cache-control", "no-store")
@@ -157,7 +157,7 @@ def _log(scope: Scope, status: int, refusal: tuple[int, str] | None, seconds: fl
         "request",
         method=scope["method"],
         route=str(state.get("route", "")).partition(" ")[2] or "(none)",
-        status=status,
+        status=status or 500,  # nothing was sent: the answer for a bug is made outside
         milliseconds=round(seconds * 1000, 1),
         address=scope["client"][0] if scope.get("client") else "",
         person=visit.person.person if visit is not None else None,

@@ -3,19 +3,16 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from station.actions.health import Finding, examine
-from station.api.context import Station, station_of, visit_of
+from station.actions.health import examine
+from station.api.context import station_of, visit_of
 from station.api.pages import AlarmsPage, HealthCheck, HealthPage, LedgerLine, LedgerPage
-from station.api.render import render, translator_of
+from station.api.render import render
 from station.catalogue.overview import list_alarms
 from station.database import Session
-from station.i18n import Translator
 from station.ledger import log
 from station.ledger.entry import StoredEntry, parse_record
 
 _ENTRIES = 100
-_SIZES = frozenset({"free_space"})
-_MOMENTS = frozenset({"checked_at"})
 
 
 def ledger_page(request: Request, before: int | None = None) -> Response:
@@ -57,22 +54,10 @@ def alarms_page(request: Request) -> Response:
 
 def health_page(request: Request) -> Response:
     """Show how the station is."""
-    station, visit, translate = station_of(request), visit_of(request), translator_of(request)
-    page = HealthPage(tuple(_check(finding, translate) for finding in _examine(station)))
-    return render(request, "health.html", page, visit=visit)
-
-
-def _examine(station: Station) -> tuple[Finding, ...]:
-    return examine(station.home, station.database, station.custody, station.store)
-
-
-def _check(finding: Finding, translate: Translator) -> HealthCheck:
-    value = finding.value
-    if finding.code in _SIZES and value:
-        value = translate.size(int(value))
-    if finding.code in _MOMENTS:
-        value = translate.moment(value)
-    return HealthCheck(finding.code, finding.state, value)
+    station = station_of(request)
+    findings = examine(station.home, station.database, station.custody, station.store)
+    page = HealthPage(tuple(HealthCheck(each.code, each.state, each.value) for each in findings))
+    return render(request, "health.html", page, visit=visit_of(request))
 
 
 ROUTES = (
