@@ -18,7 +18,7 @@ from typing import Literal
 
 Readback = Literal["direct", "dropped", "none"]
 BLOCK_BYTES = 4096
-BUFFER_BYTES = 2 * 1024 * 1024
+BUFFER_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ from station.records.reading import (
 )
 
 SILENCE_SECONDS = 120.0
+READER: tuple[str, ...] = (sys.executable, "-P", "-m", "station.reader")
 _MAX_LINE_BYTES = 4 * 1024 * 1024
 _STDERR_TAIL_BYTES = 4096
 _PIPE_BYTES = 64 * 1024
@@ -97,7 +98,7 @@ class Reading:
         user: str,
         direct: bool = True,
         silence_seconds: float = SILENCE_SECONDS,
-        command: tuple[str, ...] = (sys.executable, "-P", "-m", "station.reader"),
+        command: tuple[str, ...] | None = None,
     ) -> None:
         """Prepare to read `source` into the empty folder `inbox`, which belongs to `user` when root starts this.
 
@@ -109,7 +110,7 @@ class Reading:
         self._user = user
         self._direct = direct
         self._silence_seconds = silence_seconds
-        self._command = command
+        self._command = command or READER
         self._lines = bytearray()
         self._stderr = bytearray()
         self._done = False

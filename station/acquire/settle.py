@@ -76,7 +76,6 @@ def _take_over(handle: int, place: Path, parser_gid: int | None) -> bool:
     if os.geteuid() == 0:
         os.fchown(handle, 0, -1 if parser_gid is None else parser_gid)
     os.fchmod(handle, MODE)
-    os.fsync(handle)
     return _prove_no_writer(handle, place)
 
 

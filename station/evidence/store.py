@@ -16,6 +16,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ class LocalStore:
         """
         self.root = root
         self._parser_uid = parser_uid
-        self._parser_gid = parser_gid
+        self.parser_gid = parser_gid
         self._reserve_bytes = reserve_bytes
         self._identity: str | None = None
 
@@ -98,6 +99,10 @@ class LocalStore:
         make_folder(root)
         for name in _FOLDERS:
             make_folder(root / name)
+        # All at once, so that taking in never waits for a folder to become durable.
+        for number in range(256):
+            (root / "originals" / f"{number:02x}").mkdir(mode=0o750, exist_ok=True)
+        sync_directory(root / "originals")
         identity = new_id()
         content = {"format": _FORMAT, "made": clock.timestamp(), "vault": identity}
         replace_file(root / IDENTITY, json.dumps(content, sort_keys=True).encode() + b"\n", 0o444)
@@ -143,8 +148,8 @@ class LocalStore:
         with self._staging(new_id()) as staging:
             staged = staging.root / sha256
             replace_file(staged, data, _MODE)
-            if self._parser_gid is not None and os.geteuid() == 0:
-                os.chown(staged, 0, self._parser_gid)
+            if self.parser_gid is not None and os.geteuid() == 0:
+                os.chown(staged, 0, self.parser_gid)
             self.adopt(staged, sha256)
         return sha256
 
@@ -244,13 +249,13 @@ class LocalStore:
         target = self._place(area, sha256)
         self._make_area(target.parent)
         try:
-            handle = os.open(staged, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                os.fchmod(handle, _MODE)
+            with _opened(staged) as handle:
+                if stat.S_IMODE(os.fstat(handle).st_mode) != _MODE:
+                    os.fchmod(handle, _MODE)
+                # The bytes before the name; owner, mode and name follow together, in one commit of the journal.
+                os.fdatasync(handle)
+                os.link(staged, target, follow_symlinks=False)
                 os.fsync(handle)
-            finally:
-                os.close(handle)
-            os.link(staged, target, follow_symlinks=False)
         except FileExistsError:
             self._trust_existing(staged, target, sha256)
         except OSError as error:
@@ -262,17 +267,16 @@ class LocalStore:
 
     def _make_area(self, folder: Path) -> None:
         make_folder(folder)
-        if self._parser_gid is not None and os.geteuid() == 0:
-            for place in (folder.parent, folder):
-                # Confined ffmpeg passes through as the parsers' group; it is shut in to single files besides.
-                os.chown(place, 0, self._parser_gid)
+        if self.parser_gid is None or os.geteuid() != 0:
+            return
+        for place in (folder.parent, folder):
+            # Confined ffmpeg passes through as the parsers' group; it is shut in to single files besides.
+            if place.stat().st_gid != self.parser_gid:
+                os.chown(place, 0, self.parser_gid)
 
     def _trust_existing(self, staged: Path, target: Path, sha256: str) -> None:
-        handle = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
+        with _opened(target) as handle:
             found = _reread(handle, sha256)
-        finally:
-            os.close(handle)
         if found.sha256 == sha256:
             return
         kept = self.root / "quarantine" / f"{sha256}.{secrets.token_hex(6)}"
@@ -299,10 +303,19 @@ class LocalStore:
             try:
                 inbox.mkdir(mode=0o700)
                 if self._parser_uid is not None and os.geteuid() == 0:
-                    os.chown(inbox, self._parser_uid, -1 if self._parser_gid is None else self._parser_gid)
+                    os.chown(inbox, self._parser_uid, -1 if self.parser_gid is None else self.parser_gid)
                 yield Staging(root, inbox)
             finally:
                 _remove(root)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 @contextmanager
