@@ -11,12 +11,17 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
 import structlog
 
-from station import api, clock
+from station import clock
+from station.api.server import configure_logging
+from station.api.server import serve as serve_pages
 from station.config import Home
 from station.custody import Custody, keep_projection
 from station.database import Database
@@ -55,10 +60,10 @@ def default_settings() -> str:
     )
 
 
-def supervise(home: Home, ready: Callable[[], None]) -> int:
+def supervise(home: Home, ready: Callable[[], None], logs: Path | None = None) -> int:
     """Run the station's processes until SIGTERM or SIGINT; `ready` is called once when pages can be opened.
 
-    Returns the exit code.
+    Their messages go to stderr, or with `logs` to a file each in that folder. Returns the exit code.
     """
     stop = _stop_on_signals()
     children = [_Child(name) for name in _PROCESSES]
@@ -66,7 +71,7 @@ def supervise(home: Home, ready: Callable[[], None]) -> int:
     try:
         while not stop.is_set():
             for child in children:
-                _tend(home, child)
+                _tend(home, child, logs)
             if not told and _is_served(home):
                 told = True
                 ready()
@@ -76,7 +81,7 @@ def supervise(home: Home, ready: Callable[[], None]) -> int:
     return 0
 
 
-def _tend(home: Home, child: _Child) -> None:
+def _tend(home: Home, child: _Child, logs: Path | None) -> None:
     now = clock.monotonic()
     if child.process is not None:
         code = child.process.poll()
@@ -89,8 +94,21 @@ def _tend(home: Home, child: _Child) -> None:
         _logger.error("process ended", name=child.name, code=code, again_in_seconds=child.pause)
     if now >= child.due:
         environment = os.environ | {SUPERVISOR: str(os.getpid())}
-        child.process = subprocess.Popen(_command(home, child.name), start_new_session=True, env=environment)
+        with _open_log(child.name, logs) as log:
+            child.process = subprocess.Popen(
+                _command(home, child.name), start_new_session=True, env=environment, stderr=log
+            )
         child.started = now
+
+
+@contextmanager
+def _open_log(name: str, logs: Path | None) -> Iterator[IO[bytes] | None]:
+    if logs is None:
+        yield None
+        return
+    logs.mkdir(mode=0o750, parents=True, exist_ok=True)
+    with (logs / f"{name}.log").open("ab") as file:
+        yield file
 
 
 def _is_served(home: Home) -> bool:
@@ -139,12 +157,13 @@ def _end_with_supervisor() -> None:
 def run_web(home: Home) -> None:
     """Serve pages until stopped."""
     _end_with_supervisor()
-    api.serve(home)
+    serve_pages(home)
 
 
 def run_develop(home: Home, *, once: bool) -> None:
     """Make posters and playable copies until stopped, or until there is nothing to do."""
     _end_with_supervisor()
+    configure_logging()
     database = Database(home.database_url)
     keep_projection(database)
     develop(home, database, Custody(home, database), _stop_on_signals(), once=once)

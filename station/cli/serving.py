@@ -60,7 +60,7 @@ def _demo(
     from station.demo.tour import prepare_tour  # the tour needs programs that a station in service does not
 
     station, links = prepare_tour(home or home_folder() / "demo", listen, messages, t)
-    raise typer.Exit(daemon.supervise(station, lambda: _tell(station, *links)))
+    raise typer.Exit(daemon.supervise(station, lambda: _tell(station, *links), logs=station.root / "log"))
 
 
 def _tell(station: Home, *lines: str) -> None:
