@@ -200,22 +200,17 @@ def parse_record(raw: bytes) -> Record:
     return Record(log, payload, prev, seq, subjects, time, kind, raw)
 
 
-def erased_parts(value: Json) -> list[tuple[int, str]]:
-    """Return the (seq, part name) pairs that the `fact` part of a `payload.erased` entry names.
+def erased_part(value: Json) -> tuple[int, str, str]:
+    """Return (seq, part name, digest) that the `fact` part of a `payload.erased` entry names.
 
-    The part's value has `"erased": [{"part": name, "seq": n}, …]`, not empty; `fact` parts can't be erased.
-    Raises DamagedError for anything else.
+    The value has `seq`, `part` and `digest`, the hex SHA-256 that the part had; `fact` parts can't be erased. Raises
+    DamagedError for anything else.
     """
-    listed = value.get("erased") if isinstance(value, dict) else None
-    pairs: list[tuple[int, str]] = []
-    for item in listed if isinstance(listed, list) else ():
-        seq, name = (item.get("seq"), item.get("part")) if isinstance(item, dict) and len(item) == 2 else (None, None)
-        if not isinstance(seq, int) or isinstance(seq, bool) or not isinstance(name, str) or name == FACT:
-            raise DamagedError("An erasure names something that is not an erasable part")
-        pairs.append((seq, name))
-    if not pairs or len(set(pairs)) != len(pairs):
-        raise DamagedError("An erasure must name each part once, and at least one")
-    return pairs
+    match value:
+        case {"seq": int(seq), "part": str(name), "digest": str(digest)} if not isinstance(seq, bool):
+            if seq >= 0 and name != FACT and _patterns["digest"].fullmatch(digest):
+                return seq, name, digest
+    raise DamagedError("An erasure does not name an erasable part by seq, part and digest")
 
 
 def _check(what: str, text: str) -> None:

@@ -22,7 +22,7 @@ from station.ledger.entry import (
     FACT,
     FIRST_PREV,
     StoredEntry,
-    erased_parts,
+    erased_part,
     leaf_of,
     make_part,
     make_payload,
@@ -97,7 +97,7 @@ def append(session: Session, drafts: Sequence[Draft], *, origin: str, time: str 
         rows["subject"] += ({"seq": seq, "subject": subject} for subject in draft.subjects)
         rows["node"] += map(_node_row, tree.append(leaf))
         if draft.type == ERASED:
-            rows["erasure"] += _erasure_rows(session, draft, seq)
+            rows["erasure"].append(_erasure_row(session, draft, seq))
         appended.append(Appended(seq, leaf, time, draft))
     connection = session.connection()
     for name, table in tables.metadata.tables.items():
@@ -308,14 +308,14 @@ def _node_row(node: Node) -> dict[str, Any]:
     return {"level": node.level, "index": node.index, "hash": node.hash}
 
 
-def _erasure_rows(session: Session, draft: Draft, by_seq: int) -> Rows:
-    rows: Rows = []
-    for seq, name in erased_parts(draft.parts.get(FACT)):
-        stored = select(tables.part.c.seq).where(tables.part.c.seq == seq, tables.part.c.name == name)
-        if session.connection().scalar(stored) is None:
-            raise ConflictError(f"Entry {seq} has no part {name} that could be erased", kept="Nothing was appended")
-        rows.append({"seq": seq, "name": name, "by_seq": by_seq})
-    return rows
+def _erasure_row(session: Session, draft: Draft, by_seq: int) -> dict[str, Any]:
+    seq, name, digest = erased_part(draft.parts.get(FACT))
+    connection = session.connection()
+    part = connection.scalar(select(tables.part.c.part).where(tables.part.c.seq == seq, tables.part.c.name == name))
+    erased = select(tables.erasure.c.by_seq).where(tables.erasure.c.seq == seq, tables.erasure.c.name == name)
+    if part is None or sha256_hex(part) != digest or connection.scalar(erased) is not None:
+        raise ConflictError(f"Entry {seq} has no such part {name} that could be erased", kept="Nothing was appended")
+    return {"seq": seq, "name": name, "by_seq": by_seq}
 
 
 def _checkpoint(session: Session, condition: ColumnElement[bool]) -> Checkpoint | None:

@@ -19,7 +19,7 @@ from station.ledger.entry import (
     FIRST_PREV,
     RECORD_BYTES,
     Record,
-    erased_parts,
+    erased_part,
     leaf_of,
     parse_part,
     parse_payload,
@@ -141,8 +141,8 @@ class _Chain:
         self.findings: list[Finding] = []
         self.leaves = bytearray()  # 32 bytes a number; zeros where unknown
         self.checked = {"records": 0, "payloads": 0, "parts": 0}
-        self.absent: set[tuple[int, str]] = set()
-        self.erased: dict[tuple[int, str], int] = {}
+        self.absent: dict[tuple[int, str], str] = {}  # parts that are not there, and their digests
+        self.erased: dict[tuple[int, str], tuple[int, str]] = {}  # parts, by which entry, and the digest it gives
         self._log = log
         self._held: _Held | None = None
         self._next = 0
@@ -292,7 +292,7 @@ class _Chain:
         for name, digest in digests.items():
             part = row.parts.get(name)
             if part is None:
-                self.absent.add((seq, name))
+                self.absent[seq, name] = digest
             elif sha256(part).hexdigest() != digest:
                 report.append(Finding("part.altered", seq, params={"part": name}))
             else:
@@ -307,7 +307,8 @@ class _Chain:
             return
         if kind == ERASED and name == FACT:
             try:
-                self.erased |= dict.fromkeys(erased_parts(value), seq)
+                of, erased, digest = erased_part(value)
+                self.erased[of, erased] = (seq, digest)
             except DamagedError as error:
                 report.append(Finding("erasure.form", seq, params={"reason": str(error)}))
 
@@ -324,15 +325,16 @@ def _check_erasures(chain: _Chain, erasures: Iterable[tuple[int, str, int]]) -> 
     listed: set[tuple[int, str]] = set()
     for seq, name, by in erasures:
         listed.add((seq, name))
-        if chain.erased.get((seq, name)) != by:
+        if chain.erased.get((seq, name), (-1, ""))[0] != by:
             report.append(Finding("erasure.unexpected", seq, params={"part": name, "by": by}))
-    for (seq, name), by in chain.erased.items():
+    for (seq, name), (by, _) in chain.erased.items():
         if (seq, name) not in listed:
             report.append(Finding("erasure.missing", by, params={"part": name, "of": seq}))
         if (seq, name) not in chain.absent:
             report.append(Finding("part.remains", seq, params={"part": name}))
-    for seq, name in sorted(chain.absent - chain.erased.keys()):
-        report.append(Finding("part.missing", seq, params={"part": name}))
+    for (seq, name), digest in chain.absent.items():
+        if chain.erased.get((seq, name), (-1, ""))[1] != digest:
+            report.append(Finding("part.missing", seq, params={"part": name}))
     return report
 
 

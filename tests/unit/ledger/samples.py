@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+from sqlmodel import Session
+
 from station.config import Home, Settings
 from station.database import Database
 from station.ledger import log, tables
+from station.ledger.entry import parse_payload
 from station.ledger.sign import create_home_key
 from station.records.draft import Draft
 
@@ -29,6 +32,12 @@ def draft(number: int) -> Draft:
 def fill(database: Database, count: int, first: int = 0, origin: str = ORIGIN) -> list[log.Appended]:
     with database.write() as session:
         return log.append(session, [draft(first + at) for at in range(count)], origin=origin, time=TIME)
+
+
+def erasing(session: Session, seq: int, part: str = "names") -> Draft:
+    """The draft that lets a stored part go."""
+    digest = parse_payload(log.entry(session, seq).payload)[part]
+    return Draft("payload.erased", (f"entry:{seq}",), {"fact": {"seq": seq, "part": part, "digest": digest}})
 
 
 def make_log(database: Database, count: int = 13) -> None:

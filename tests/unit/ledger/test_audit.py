@@ -18,13 +18,11 @@ from station.ledger.findings import MESSAGES, Finding
 from station.ledger.keys import SigningKey
 from station.ledger.note import checkpoint_text, make_note
 from station.ledger.verify import Audit, Row, audit
-from station.records.draft import Draft
-from tests.unit.ledger.samples import ORIGIN, TIME, fill, make_log
+from tests.unit.ledger.samples import ORIGIN, TIME, erasing, fill, make_log
 
 KEY = SigningKey(ORIGIN, bytes(32))
 OTHER = SigningKey(ORIGIN, bytes(range(32)))
 SIZE = 13
-ERASING = 9
 
 
 def sign(size: int, root: bytes, key: SigningKey = KEY) -> str:
@@ -42,13 +40,12 @@ def checkpoint(database: Database) -> str:
 
 @pytest.fixture
 def sealed(database: Database) -> tuple[Database, str]:
-    """A log of 13 entries, number 9 erasing a part of number 3, with checkpoints at 4, 10 and 13."""
+    """A log of 13 entries, numbers 8 and 9 erasing a part of 4 and of 3, with checkpoints at 4, 10 and 13."""
     make_log(database, 4)
     checkpoint(database)
-    fill(database, 5, first=4)
-    fact = {"erased": [{"part": "names", "seq": 3}, {"part": "names", "seq": 4}]}
+    fill(database, 4, first=4)
     with database.write() as session:
-        log.append(session, [Draft("payload.erased", ("clip:0",), {"fact": fact})], origin=ORIGIN, time=TIME)
+        log.append(session, [erasing(session, 4), erasing(session, 3)], origin=ORIGIN, time=TIME)
     with database.write() as session:
         log.drop_erased_parts(session)
     checkpoint(database)
@@ -91,7 +88,7 @@ def test_an_untouched_log_is_sound(sealed: tuple[Database, str]) -> None:
     assert outcome.sound
     assert (outcome.findings, outcome.notes) == ((), ())
     assert (outcome.size, outcome.signed_size) == (SIZE, SIZE)
-    assert outcome.checked == {"records": 13, "payloads": 13, "parts": 23, "nodes": 10, "checkpoints": 3}
+    assert outcome.checked == {"records": 13, "payloads": 13, "parts": 22, "nodes": 10, "checkpoints": 3}
 
 
 def test_an_empty_log_is_sound(database: Database) -> None:
@@ -111,9 +108,8 @@ def test_entries_after_the_last_checkpoint_are_told_but_no_damage(sealed: tuple[
 
 def test_a_part_that_is_yet_to_be_erased_is_told_but_no_damage(database: Database) -> None:
     make_log(database, 3)
-    fact = {"erased": [{"part": "names", "seq": 1}]}
     with database.write() as session:
-        log.append(session, [Draft("payload.erased", (), {"fact": fact})], origin=ORIGIN)
+        log.append(session, [erasing(session, 1)], origin=ORIGIN)
     outcome = audit_database(database, KEY.verifier)
     assert outcome.sound
     assert [item.kind for item in outcome.notes] == ["part.remains", "log.unsigned"]

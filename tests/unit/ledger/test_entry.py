@@ -14,7 +14,7 @@ from station.ledger.entry import (
     FIRST_PREV,
     NESTING,
     PARTS_BYTES,
-    erased_parts,
+    erased_part,
     leaf_of,
     make_part,
     make_payload,
@@ -199,23 +199,19 @@ def test_a_flipped_bit_never_gives_the_same_record(bit: int) -> None:
     assert leaf_of(record.raw) != leaf_of(a_record())
 
 
-def test_an_erasure_names_parts() -> None:
-    assert erased_parts({"erased": [{"part": "names", "seq": 3}], "basis": "x"}) == [(3, "names")]
+def test_an_erasure_names_a_part_and_its_digest() -> None:
+    assert erased_part({"digest": LEAF, "ground": "x", "part": "names", "seq": 3}) == (3, "names", LEAF)
 
 
 @pytest.mark.parametrize(
-    "value",
-    [
-        None,
-        {},
-        {"erased": []},
-        {"erased": [{"part": "fact", "seq": 3}]},
-        {"erased": [{"part": "names", "seq": True}]},
-        {"erased": [{"part": "names", "seq": 3, "more": 1}]},
-        {"erased": [{"part": "names", "seq": 3}, {"part": "names", "seq": 3}]},
-        {"erased": "names"},
-    ],
+    "change",
+    [{"part": "fact"}, {"part": 1}, {"seq": True}, {"seq": -1}, {"seq": "3"}, {"digest": "ab"}, {"digest": None}],
+    ids=repr,
 )
-def test_an_erasure_that_does_not_say_what_is_refused(value: object) -> None:
+def test_an_erasure_that_does_not_say_what_is_refused(change: dict[str, object]) -> None:
+    value = {"digest": LEAF, "part": "names", "seq": 3, **change}
     with pytest.raises(DamagedError):
-        erased_parts(value)  # type: ignore[arg-type]
+        erased_part(value)  # type: ignore[arg-type]
+    for nothing in (None, [], "names", {}):
+        with pytest.raises(DamagedError):
+            erased_part(nothing)

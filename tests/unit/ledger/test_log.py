@@ -16,7 +16,7 @@ from station.ledger.keys import SigningKey
 from station.ledger.merkle import EMPTY_ROOT, CompactRange, inclusion_proof, verify_inclusion
 from station.ledger.note import checkpoint_text, make_note
 from station.records.draft import Draft
-from tests.unit.ledger.samples import ORIGIN, TIME, draft, fill, make_log
+from tests.unit.ledger.samples import ORIGIN, TIME, draft, erasing, fill, make_log
 
 KEY = SigningKey(ORIGIN, bytes(32))
 
@@ -138,9 +138,18 @@ def test_nothing_is_appended_after_a_damaged_entry(database: Database) -> None:
 
 def test_an_erasure_of_a_part_that_is_not_there_is_refused(database: Database) -> None:
     make_log(database, 3)
-    erased = Draft("payload.erased", (), {"fact": {"erased": [{"part": "actor", "seq": 1}]}})
+    fact = {"seq": 1, "part": "actor", "digest": "00" * 32}
+    for change in ({}, {"part": "names"}):  # no such part; another content
+        with pytest.raises(ConflictError), database.write() as session:
+            log.append(session, [Draft("payload.erased", (), {"fact": {**fact, **change}})], origin=ORIGIN)
+
+
+def test_a_part_is_erased_once(database: Database) -> None:
+    make_log(database, 3)
+    with database.write() as session:
+        log.append(session, [erasing(session, 1)], origin=ORIGIN)
     with pytest.raises(ConflictError), database.write() as session:
-        log.append(session, [erased], origin=ORIGIN)
+        log.append(session, [erasing(session, 1)], origin=ORIGIN)
 
 
 def test_entries_of_a_subject_come_oldest_first(database: Database) -> None:

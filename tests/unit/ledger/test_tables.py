@@ -6,8 +6,7 @@ from sqlalchemy import text
 from station.database import Database
 from station.errors import DatabaseError
 from station.ledger import log, tables
-from station.records.draft import Draft
-from tests.unit.ledger.samples import ORIGIN, fill, make_log
+from tests.unit.ledger.samples import ORIGIN, erasing, fill, make_log
 
 HASH = b"h" * 32
 
@@ -21,9 +20,7 @@ def execute(database: Database, statement: str, **values: object) -> None:
 def test_no_row_can_be_changed_or_removed(database: Database, table: str) -> None:
     make_log(database)
     with database.write() as session:
-        number = log.append(
-            session, [Draft("payload.erased", (), {"fact": {"erased": [{"part": "names", "seq": 2}]}})], origin=ORIGIN
-        )[0].seq
+        number = log.append(session, [erasing(session, 2)], origin=ORIGIN)[0].seq
         session.connection().execute(tables.checkpoint.insert(), [{"number": 0, "size": number, "note": "x"}])
     column = tables.metadata.tables[table].columns.keys()[-1]
     with pytest.raises(DatabaseError, match="append-only"):
@@ -82,8 +79,7 @@ def test_a_part_can_go_only_after_the_entry_that_erases_it(database: Database) -
     with pytest.raises(DatabaseError, match="append-only"):
         execute(database, "DELETE FROM part WHERE seq = 3 AND name = 'names'")
     with database.write() as session:
-        fact = {"erased": [{"part": "names", "seq": 3}], "basis": "court order"}
-        log.append(session, [Draft("payload.erased", ("clip:0",), {"fact": fact})], origin=ORIGIN)
+        log.append(session, [erasing(session, 3)], origin=ORIGIN)
     with pytest.raises(DatabaseError, match="append-only"):
         execute(database, "DELETE FROM part WHERE seq = 3 AND name = 'fact'")
     with database.write() as session:
