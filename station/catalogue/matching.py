@@ -1,7 +1,8 @@
 """Matching of text inside columns, in any case of letters, the same on SQLite and PostgreSQL.
 
 SQLite's LIKE ignores the case of ASCII letters by itself, PostgreSQL's needs ILIKE; `lower()` around a column would
-double the time of a search through 100,000 clips.
+double the time of a search through 100,000 clips. Text without letters of two cases, as most Chinese is, is looked for
+byte by byte, which is faster still.
 """
 
 from typing import Any
@@ -16,6 +17,22 @@ class _Holds(FunctionElement[bool]):
     inherit_cache = True
     type = Boolean()
     name = "holds"
+
+
+class _HoldsExactly(FunctionElement[bool]):
+    inherit_cache = True
+    type = Boolean()
+    name = "holds_exactly"
+
+
+@compiles(_HoldsExactly, "sqlite")
+def _instr(element: _HoldsExactly, compiler: SQLCompiler, **options: Any) -> str:
+    return f"(instr({compiler.process(element.clauses, **options)}) > 0)"
+
+
+@compiles(_HoldsExactly, "postgresql")
+def _strpos(element: _HoldsExactly, compiler: SQLCompiler, **options: Any) -> str:
+    return f"(strpos({compiler.process(element.clauses, **options)}) > 0)"
 
 
 @compiles(_Holds, "sqlite")
@@ -35,6 +52,8 @@ def _comparison(operator: str, element: _Holds, compiler: SQLCompiler, **options
 
 def holds(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
     """Return the condition that the column holds `text` somewhere; `%` and `_` stand for themselves."""
+    if text.upper() == text.lower():
+        return _HoldsExactly(column, literal(text.replace("\0", "")))
     return _Holds(column, literal(f"%{escaped(text)}%"))
 
 
