@@ -52,7 +52,7 @@ class Translator:
     catalogue: Translations
 
     def __call__(self, message: str, **params: object) -> str:
-        """Return the message in this language; its parameters are filled in when any is given, else left for a script."""
+        """Return the message in this language, its parameters filled in if any is given, else left for a script."""
         text: str = self.catalogue.ugettext(message)
         return _fill(text, params) if params else text
 

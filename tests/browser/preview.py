@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,13 +17,17 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
+from station.api.render import load_templates
 from station.i18n import translator
 from tests.browser import samples
 
 WEB = Path(__file__).resolve().parents[2] / "web"
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "media-src 'self'; connect-src 'self'; form-action 'self'"
+)
 
 
 @dataclass(frozen=True)
@@ -34,30 +39,34 @@ class _Badges:
     damaged: int = 2
 
 
-def environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(WEB / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def assets() -> dict[str, str]:
+    names: dict[str, str] = json.loads((WEB / "dist" / "manifest.json").read_text(encoding="utf-8"))
+    return names
+
+
+@cache
+def templates() -> Environment:
+    return load_templates()
 
 
 def render(name: str, page: Any, *, locale: str = "zh_CN", me: Any = None, path: str = "/", demo: bool = True) -> str:
     zone = ZoneInfo("Asia/Shanghai")
     say = translator(locale, zone)
-    return environment().get_template(name).render(
-        page=page,
-        me=me,
-        locale=locale,
-        zone=zone,
-        t=say,
-        _=say,
-        demo=demo,
-        assets=json.loads((WEB / "dist" / "manifest.json").read_text()),
-        path=path,
-        counts=_Badges() if me else None,
+    return (
+        load_templates()
+        .get_template(name)
+        .render(
+            page=page,
+            me=me,
+            locale=locale,
+            zone=zone,
+            t=say,
+            _=say,
+            demo=demo,
+            assets=assets(),
+            path=path,
+            counts=_Badges() if me else None,
+        )
     )
 
 

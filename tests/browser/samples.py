@@ -1,4 +1,5 @@
 """Believable values for every page, also the awkward ones: long names, missing fields, damage, nothing at all."""
+# ruff: noqa: E501  tables of values are read by column
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +18,15 @@ PHRASES = {stage: ("facts",) for stage in STAGES}
 
 def person(key: str, name: str, *roles: Role, disabled: bool = False) -> views.PersonView:
     return views.PersonView(
-        key, "officer", name, key, "城关区市场监督管理局执法大队", "13000102030", "018233", tuple(sorted(roles)), disabled
+        key,
+        "officer",
+        name,
+        key,
+        "城关区市场监督管理局执法大队",
+        "13000102030",
+        "018233",
+        tuple(sorted(roles)),
+        disabled,
     )
 
 
@@ -89,9 +98,17 @@ POSTERS = frozenset(row.clip for row in ROWS if row.media != "audio" and row.sta
 
 def history() -> tuple[views.HistoryLine, ...]:
     lines = (
-        ("clip.ingested", {"recorder_name": "J800000", "slot": "3", "size_bytes": "184300221", "readback": "direct"}, None),
+        (
+            "clip.ingested",
+            {"recorder_name": "J800000", "slot": "3", "size_bytes": "184300221", "readback": "direct"},
+            None,
+        ),
         ("clip.probed", {"tool": "ffprobe", "tool_version": "5.1.6", "playable": "original"}, None),
-        ("clip.amended_place", {"place": "建设南大街 128 号", "source": "officer", "reason": "记录仪未开启定位"}, "张伟"),
+        (
+            "clip.amended_place",
+            {"place": "建设南大街 128 号", "source": "officer", "reason": "记录仪未开启定位"},
+            "张伟",
+        ),
         ("clip.bound", {"kind": "case", "number": CASE.number, "stage": "on_site"}, "张伟"),
         ("look.play", {"purpose": "投诉 2026-118 核查"}, "陈静"),
         ("check.completed", {"outcome": "sound", "log_size": "1893", "scope": "clip"}, None),
@@ -187,7 +204,7 @@ def _group(number: int, count: int, **changes: Any) -> views.RecordingGroup:
 
 TODAY = pages.TodayPage(
     (_group(9, 4), _group(8, 1, place=None), _group(7, 12, important=True), _group(6, 1, media="audio"), _group(5, 2, collector_name=None)),
-    TARGETS, REASONS, STAGES, PHRASES, 6,
+    TARGETS, REASONS, STAGES, PHRASES, 6, frozenset({"g9-0", "g8-0", "g7-0"}),
 )  # fmt: skip
 BIND = pages.BindPage(ROWS[:3], 2, TARGETS, KINDS, REASONS, STAGES, PHRASES, CLASSES, KINDS[:3])
 
@@ -217,6 +234,7 @@ PAGES: dict[str, Shown] = {
     "verify-sound": Shown("verify_page.html", pages.VerifyView("sound", BASE.taken_in_at, "2026-11-22T11:00:00.000000Z", "9f86d0" * 10, "9f86d0" * 10, 1893), CLERK, "/clips/c01"),
     "verify-damaged": Shown("verify_page.html", pages.VerifyView("damaged", BASE.taken_in_at, "2026-11-22T11:00:00.000000Z", "9f86d0" * 10, "aaaaaa" * 10, 1893, ("digest_differs",)), CLERK, "/clips/c01"),
     "verify-unknown": Shown("verify_page.html", pages.VerifyView("not_checked", None, "2026-11-22T11:00:00.000000Z", "9f86d0" * 10, None, 0, ("unreadable",)), CLERK, "/clips/c01"),
+    "verify": Shown("verify_result.html", pages.VerifyView("sound", BASE.taken_in_at, "2026-11-22T11:00:00.000000Z", "9f86d0" * 10, "9f86d0" * 10, 1893), CLERK, "/clips/c01"),
     "bind": Shown("bind.html", BIND, CLERK, "/bind"),
     "bind-dialog": Shown("bind_dialog.html", replace(BIND, problem="target_missing", values={"kind": "matter", "new_title": "x"}), CLERK, "/bind"),
     "bound": Shown("bound.html", pages.BoundView(12, (), "case", CASE.number, None), CLERK, "/bind"),

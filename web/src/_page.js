@@ -70,6 +70,7 @@ document.addEventListener("submit", async (event) => {
   const query = new URLSearchParams(new FormData(form));
   try {
     const answer = await fetch(`${form.getAttribute("action")}?${query}`, { headers: { "HX-Request": "true" } });
+    if (answer.headers.has("HX-Redirect")) return location.assign(answer.headers.get("HX-Redirect"));
     if (!answer.ok) return say(document.getElementById("toasts").dataset.refused);
     content.innerHTML = await answer.text();
   } catch {
@@ -87,8 +88,16 @@ dialog?.addEventListener("click", (event) => {
   if (event.target === dialog) dialog.close();
 });
 
+// A piece of a page was asked for and a whole page came: an error, told in its own words instead of swapped in.
+document.addEventListener("htmx:after:request", (event) => {
+  const { text, response } = event.detail.ctx;
+  if (response.status < 400 || !/^\s*<!doctype/i.test(text)) return;
+  event.preventDefault();
+  const page = new DOMParser().parseFromString(text, "text/html");
+  say(page.querySelector(".empty h2")?.textContent ?? document.getElementById("toasts").dataset.refused);
+});
+
 document.addEventListener("htmx:error", () => say(document.getElementById("toasts").dataset.offline));
-document.addEventListener("htmx:response:error", () => say(document.getElementById("toasts").dataset.refused));
 
 // A poster that can't be had gives way to the words that stand for it.
 document.addEventListener(

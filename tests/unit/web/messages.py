@@ -24,7 +24,7 @@ class Message(NamedTuple):
 
 def in_templates() -> Iterator[Message]:
     for path in sorted(TEMPLATES.glob("**/*.html")):
-        tree = Environment().parse(path.read_text(encoding="utf-8"))
+        tree = Environment(autoescape=True).parse(path.read_text(encoding="utf-8"))
         for call in tree.find_all(nodes.Call):
             where = f"{path.name}:{call.lineno}"
             arguments = [each.value if isinstance(each, nodes.Const) else None for each in call.args]

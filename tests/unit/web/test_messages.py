@@ -1,0 +1,181 @@
+"""Nothing reaches a person untranslated: messages, codes, placeholders; and no Chinese outside the catalogues."""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import get_args
+
+import pytest
+
+from station.api.errors import _ANSWERS, _HTTP_CODES
+from station.api.phrases import PHRASES
+from station.board import SlotState
+from station.catalogue.clip_detail import FIELDS
+from station.catalogue.history import HISTORY_CODES, LOOK_CODES
+from station.i18n import LOCALES, translator
+from station.records import terms
+from station.records.registry import ENTRY_TYPES
+from tests.unit.web import messages
+
+CJK = re.compile("[\u3400-\u9fff]")
+_GROUPS: dict[str, Iterable[str]] = {
+    "role": terms.Role,
+    "role_help": terms.Role,
+    "target_kind": terms.TargetKind,
+    "none_reason": terms.NoneReason,
+    "stage": terms.EnforcementStage,
+    "sensitivity": terms.Sensitivity,
+    "source": terms.Source,
+    "time_trust": terms.TimeTrust,
+    "clip_stage": terms.ClipStage,
+    "result": terms.FileResult,
+    "slot_state": ("empty", *get_args(SlotState)),
+    "slot_advice": ("empty", *get_args(SlotState)),
+    "slot_problem": ("reader_died", "source_unreadable", "not_whole", "no_space", "station_stopped"),
+    "field": FIELDS,
+    "doubt": ("clock_suspicious", "clock_unknown", "holder_ambiguous", "number_disagrees"),
+    "history": (*HISTORY_CODES, *LOOK_CODES),
+    "entry": ENTRY_TYPES,
+    "phrase": {phrase for phrases in PHRASES.values() for phrase in phrases},
+    "error": {*(code for _kind, _status, code in _ANSWERS), *_HTTP_CODES.values()},
+    "error_hint": {*(code for _kind, _status, code in _ANSWERS), *_HTTP_CODES.values()},
+    "outcome": ("sound", "damaged", "not_checked"),
+    "readback": ("direct", "dropped", "none"),
+    "playable": ("original", "proxy", "none"),
+    "proxy": ("none", "waiting", "running", "ready", "failed"),
+    "blocked": ("suspected_secret", "disposed", "incomplete"),
+    "identified_by": ("serial", "volume", "given", "folder"),
+    "person_kind": ("officer", "auxiliary", "staff"),
+    "strength": ("password", "link", "console", "none"),
+    "media": ("video", "audio", "photo"),
+    "health_state": ("ok", "warn", "bad"),
+    "language": LOCALES,
+}
+# Chinese there is data, the same in every language: sample people and cases; how numbers are written and read.
+_CHINESE_DATA = ("demo", "catalogue/folding.py", "actions/targets.py")
+# Codes that stand literally in calls: constructor, group.
+_CODED_CALLS = {"ProblemError": "problem", "Finding": "health"}
+
+
+@pytest.fixture(scope="module", params=LOCALES)
+def locale(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_every_message_is_in_the_chinese_catalogue() -> None:
+    known = {_key(message.id) for message in messages.read("zh_CN") if message.id and _is_translated(message.string)}
+    said = (*messages.in_templates(), *messages.in_code())
+    assert sorted({f"{each.text} ({each.where})" for each in said if each.text not in known}) == []
+
+
+def test_both_catalogues_hold_the_same_codes_and_all_of_them_in_words() -> None:
+    codes = {
+        name: {
+            str(message.id) for message in messages.read(name) if str(message.id).startswith("code:") and message.string
+        }
+        for name in LOCALES
+    }
+    assert codes["en"] ^ codes["zh_CN"] == set()
+
+
+def test_no_message_is_left_over() -> None:
+    said = {each.text for each in (*messages.in_templates(), *messages.in_code())}
+    catalogue = {_key(message.id) for message in messages.read("zh_CN") if message.id}
+    assert {text for text in catalogue if not str(text).startswith("code:")} - said - _said_by_i18n() == set()
+
+
+def test_every_code_of_the_program_has_words(locale: str) -> None:
+    say = translator(locale)
+    missing = [
+        f"{group}.{value}"
+        for group, values in _GROUPS.items()
+        for value in values
+        if not say.knows(group, _plain(value))
+    ]
+    assert missing == []
+
+
+def test_every_literal_problem_and_health_code_has_words(locale: str) -> None:
+    say = translator(locale)
+    missing = {f"{group}.{value} ({where})" for group, value, where in _literal_codes() if not say.knows(group, value)}
+    assert sorted(missing) == []
+
+
+def test_translations_keep_the_placeholders() -> None:
+    for message in messages.read("zh_CN"):
+        if message.id and not str(message.id).startswith("code:"):
+            wanted = _placeholders(message.id if isinstance(message.id, str) else message.id[1])
+            for text in [message.string] if isinstance(message.string, str) else message.string:
+                assert _placeholders(text) == wanted, message.id
+
+
+def test_both_languages_tell_the_same_params_of_a_history_line() -> None:
+    for code, params in HISTORY_CODES.items():
+        told = {name: _placeholders(str(messages.read(name)[f"code:history.{code}"].string)) for name in LOCALES}
+        assert told["en"] == told["zh_CN"], code
+        named = {"recorder_name", "slot", "number", "file_name", "into_number", "companion_names"}
+        assert told["en"] <= {*params, *named}, code
+
+
+def test_english_has_no_chinese_but_the_name_of_the_language() -> None:
+    chinese = {str(message.id) for message in messages.read("en") if CJK.search(str(message.string))}
+    assert chinese == {"code:language.zh_CN"}
+
+
+def test_templates_and_scripts_hold_no_chinese_of_their_own() -> None:
+    web = messages.ROOT / "web"
+    sources = (*web.glob("templates/**/*.html"), *web.glob("src/*.js"))
+    for path in sources:
+        text = re.sub(
+            r"\{#.*?#\}|^\s*(//|/?\*).*$", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
+        )
+        assert not CJK.search(text), path.name
+
+
+def test_the_program_holds_no_chinese_of_its_own() -> None:
+    found = []
+    for path in sorted((messages.ROOT / "station").glob("**/*.py")):
+        if str(path.relative_to(messages.ROOT / "station")).startswith(_CHINESE_DATA):
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        described = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        found += [
+            f"{path.relative_to(messages.ROOT)}:{node.lineno} {node.value[:30]}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and id(node) not in described and CJK.search(str(node.value))
+        ]
+    assert found == []
+
+
+def _key(text: object) -> object:
+    return tuple(text) if isinstance(text, list | tuple) else text
+
+
+def _is_translated(text: object) -> bool:
+    return all(text) if isinstance(text, list | tuple) else bool(text)
+
+
+def _plain(value: str) -> str:
+    return value.value if isinstance(value, StrEnum) else value
+
+
+def _placeholders(text: str) -> set[str]:
+    return set(re.findall(r"\{(\w+)\}", text))
+
+
+def _said_by_i18n() -> set[str]:
+    tree = ast.parse((messages.ROOT / "station" / "i18n.py").read_text(encoding="utf-8"))
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name))
+    constants = (call.args[0] for call in calls if call.func.id == "self" and call.args)  # type: ignore[union-attr, attr-defined]
+    return {each.value for each in constants if isinstance(each, ast.Constant)}
+
+
+def _literal_codes() -> Iterator[tuple[str, str, str]]:
+    for path in sorted((messages.ROOT / "station").glob("a*/**/*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args):
+                continue
+            group, first = _CODED_CALLS.get(node.func.id), node.args[0]
+            if group and isinstance(first, ast.Constant):
+                yield group, str(first.value), f"{path.name}:{node.lineno}"
