@@ -13,12 +13,14 @@ from tempfile import TemporaryDirectory
 import structlog
 
 from station.catalogue import project as catalogue
+from station.catalogue.project import TableContent
 from station.catalogue.tables import PROJECTION_VERSION
 from station.config import Home
 from station.database import Database, Session, sqlite_url
-from station.errors import DatabaseError, SignerUnavailableError
+from station.digest import sha256_hex
+from station.errors import DamagedError, DatabaseError, SignerUnavailableError
 from station.ledger import log
-from station.ledger.entry import StoredEntry
+from station.ledger.entry import StoredEntry, parse_payload, parse_record
 from station.ledger.log import Appended
 from station.ledger.note import Checkpoint
 from station.ledger.sign import Signer, home_verifier
@@ -27,15 +29,20 @@ from station.records.registry import read_entry
 
 _logger = structlog.get_logger(__name__)
 _REBUILD_BATCH = 1000
+_AUDIT = "`station ledger audit` names all that is wrong"
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One row of the catalogue that does not follow from the ledger: `stored` and `due` are JSON texts or None."""
+    """What is wrong with the catalogue: a row that does not follow from the ledger, one that is missing, or a table.
+
+    `stored` and `due` are JSON texts; `fault` tells why a table can't be read whole or is damaged in itself.
+    """
 
     table: str
     stored: str | None
     due: str | None
+    fault: str | None = None
 
 
 class Custody:
@@ -86,11 +93,25 @@ class Custody:
 def rebuild(database: Database) -> int:
     """Drop the catalogue's content and project the whole ledger anew; returns the number of entries.
 
-    One transaction: readers see the old catalogue or the new one. Raises DamagedError naming an entry that can't be
-    read; the old catalogue then stays.
+    One transaction: readers see the old catalogue or the new one. An entry is believed only if its parts are those
+    its record promises. Raises DamagedError naming an entry that is not; the old catalogue then stays.
     """
+    try:
+        return _rebuild(database, damaged=False)
+    except DatabaseError:
+        if not database.is_sqlite:
+            raise
+    count = _rebuild(database, damaged=True)
+    try:
+        database.compact()
+    except DatabaseError as error:
+        _logger.error("not compacted", reason=error.message)  # the catalogue is right; unused pages stay behind
+    return count
+
+
+def _rebuild(database: Database, *, damaged: bool) -> int:
     with database.write() as session:
-        catalogue.renew(session)
+        catalogue.renew(session, damaged=damaged)
         return _project_all(log.entries(session), session)
 
 
@@ -107,14 +128,15 @@ def keep_projection(database: Database) -> bool:
 def compare(database: Database, scratch: Path) -> list[Difference]:
     """Compare the catalogue, row by row, with one rebuilt from the ledger in a throw-away database below `scratch`.
 
-    Raises DamagedError when an entry can't be read, DatabaseError when the catalogue is of another version.
+    Damage of the catalogue is a difference, never an error. Raises DamagedError when an entry of the ledger can't be
+    read, DatabaseError when the catalogue is of an older version.
     """
     with database.read() as session:
-        size = catalogue.applied(session)
-        stored = catalogue.table_rows(session)
-    if size < 0:
+        size = log.size(session)
+        stored = catalogue.read_tables(session)
+    if catalogue.is_of_older_version(stored):
         raise DatabaseError(
-            f"The catalogue is not of version {PROJECTION_VERSION}",
+            f"The catalogue is of a version before {PROJECTION_VERSION}",
             kept="The ledger is untouched",
             hint="Run `station rebuild`",
         )
@@ -129,15 +151,32 @@ def compare(database: Database, scratch: Path) -> list[Difference]:
                         batch = list(log.entries(source, start, min(size, start + _REBUILD_BATCH)))
                     _project_all(batch, session)
             with fresh.read() as session:
-                due = catalogue.table_rows(session)
+                due = catalogue.read_tables(session)
         finally:
             fresh.dispose()
     return _differences(stored, due)
 
 
+def check_parts(stored: StoredEntry) -> None:
+    """Check that an entry's payload and parts are those its record promises; raises DamagedError naming the entry.
+
+    This proves them against the record only; that the record itself is the one sealed is for the tree to prove.
+    """
+    record = parse_record(stored.record)
+    if (record.seq, record.type, record.time) != (stored.seq, stored.type, stored.time):
+        raise DamagedError(f"The row of entry {stored.seq} does not say what its record says", hint=_AUDIT)
+    if sha256_hex(stored.payload) != record.payload:
+        raise DamagedError(f"The payload of entry {stored.seq} was altered", hint=_AUDIT)
+    promised = parse_payload(stored.payload)
+    for name, part in stored.parts.items():
+        if sha256_hex(part) != promised.get(name):
+            raise DamagedError(f"The part {name} of entry {stored.seq} was altered", hint=_AUDIT)
+
+
 def _project_all(entries: Iterable[StoredEntry], session: Session) -> int:
     count = 0
     for stored in entries:
+        check_parts(stored)
         entry = read_entry(stored.seq, stored.type, stored.values())
         catalogue.project(session, stored.seq, stored.time, entry)
         count += 1
@@ -146,10 +185,12 @@ def _project_all(entries: Iterable[StoredEntry], session: Session) -> int:
     return count
 
 
-def _differences(stored: dict[str, list[str]], due: dict[str, list[str]]) -> list[Difference]:
+def _differences(stored: dict[str, TableContent], due: dict[str, TableContent]) -> list[Difference]:
     found = []
-    for table, rows in stored.items():
-        extra, missing = set(rows) - set(due[table]), set(due[table]) - set(rows)
-        found += [Difference(table, row, None) for row in sorted(extra)]
-        found += [Difference(table, None, row) for row in sorted(missing)]
+    for table, content in stored.items():
+        found += [Difference(table, None, None, fault) for fault in content.faults]
+        if content.faults and not content.rows:
+            continue  # what could not be read at all is told once, not row by row
+        found += [Difference(table, row, None) for row in sorted((content.rows - due[table].rows).elements())]
+        found += [Difference(table, None, row) for row in sorted((due[table].rows - content.rows).elements())]
     return found

@@ -7,7 +7,7 @@ SQLite 3.51.3 or newer, because older ones have a corruption race; else the DELE
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from sqlmodel.sql.sqltypes import AutoString
 
 from station.errors import DatabaseError
 
-__all__ = ["Database", "Session", "sqlite_url", "strict_columns"]
+__all__ = ["Database", "Session", "forget_tables", "integrity_faults", "sqlite_url", "strict_columns"]
 
 _WAL_SAFE_SINCE = (3, 51, 3)
 _BUSY_SECONDS = 30
@@ -91,6 +91,14 @@ class Database:
                 session.rollback()
                 raise
 
+    def compact(self) -> None:
+        """Write a SQLite database anew without what nothing uses; raises DatabaseError, and then it is as it was."""
+        with _converted(self.url), self._engine.connect() as connection:
+            try:
+                connection.connection.cursor().execute("VACUUM")  # past SQLAlchemy, which would begin a transaction
+            except sqlite3.Error as error:
+                raise DatabaseError(f"The database could not be written anew: {error}") from error
+
     def dispose(self) -> None:
         """Close all connections."""
         self._engine.dispose()
@@ -148,6 +156,30 @@ def _pragmas() -> tuple[tuple[str, str | int], ...]:
         ("PRAGMA foreign_keys = ON", 1),
         ("PRAGMA secure_delete = ON", 1),
     )
+
+
+def integrity_faults(session: Session, table: str) -> list[str]:
+    """Return what the engine itself finds wrong with a table and its indexes; PostgreSQL is not asked."""
+    connection = session.connection()
+    if connection.dialect.name != "sqlite":
+        return []
+    try:
+        reports = connection.execute(text(f"PRAGMA integrity_check({table})")).scalars().all()
+    except DBAPIError as error:
+        return [str(error.orig)]
+    return [str(report) for report in reports if report != "ok"]
+
+
+def forget_tables(session: Session, names: Iterable[str]) -> None:
+    """Strike tables from SQLite's schema without touching their pages, which may be too damaged for DROP TABLE.
+
+    Their pages stay behind, used by nothing, until `Database.compact`. Source: SQLite, PRAGMA writable_schema.
+    """
+    connection = session.connection()
+    connection.execute(text("PRAGMA writable_schema = ON"))
+    for name in names:
+        connection.execute(text("DELETE FROM sqlite_master WHERE tbl_name = :name"), {"name": name})
+    connection.execute(text("PRAGMA writable_schema = RESET"))
 
 
 def strict_columns(metadata: MetaData) -> None:

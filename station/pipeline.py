@@ -18,7 +18,7 @@ from station.config import Home
 from station.custody import Custody
 from station.database import Database
 from station.digest import new_id
-from station.errors import ReaderDiedError
+from station.errors import SourceError
 from station.evidence.opening import open_store
 from station.profiles.library import choose_profile, load_profiles, named_profile
 from station.records.reading import CopyOrder
@@ -34,10 +34,12 @@ def dock(
     """Take one source in and return its account; what could be kept is kept whatever else fails.
 
     Raises SourceError, ReaderDiedError, ProfileError, ConflictError, StorageError or LedgerError when it could not
-    start or our own side failed; trouble with the source after the start is in the account.
+    start (a log that does not hold what was signed is one reason) or our own side failed; trouble with the source
+    after the start is in the account.
     """
     store = open_store(home)
     store.clean_staging()
+    custody.seal()  # first of all: a log that was rolled back takes nothing more
     profiles = load_profiles(home.profiles)
     named = named_profile(profiles, request.profile)
     user, docking_id = home.settings.parser_user, new_id()
@@ -55,7 +57,7 @@ def dock(
                 reading.order(CopyOrder(copy_ids=tuple(item.entry.id for item in plan)))
                 for message in reading.results():
                     docking.hear(message)
-            except ReaderDiedError as error:
+            except SourceError as error:  # ReaderDiedError among them
                 docking.account.problem = str(error)
                 docking.lose(plan, "reader_died")
         docking.finish()

@@ -51,9 +51,11 @@ class PlanItem:
     @property
     def path_text(self) -> str:
         """The path for people, with slashes; lossy."""
-        return "/".join(part.text for part in self.entry.path)
+        return "/".join(part.text for part in self.entry.path) or "/"
 
 
+# An entry of the ledger has 64 KiB for all its parts, and the path is kept raw and as text.
+_PATH_BYTES = 48 * 1024
 # States that can't be copied, for a thing that is (by its name) a recording: what is said of it, and how gravely.
 _NOT_COPYABLE: dict[str, tuple[Step, str]] = {
     "empty": (Step.SKIP, "empty"),
@@ -89,6 +91,8 @@ def _decide(entry: EntrySeen, profile: Profile, recorder: str, known: Mapping[st
     if media is None:
         return PlanItem(entry, Step.SKIP, "not_media")
     name = read_name(profile, file_name)
+    if sum(len(part.raw) + len(part.text.encode()) for part in entry.path) > _PATH_BYTES:
+        return PlanItem(entry, Step.FAIL, "path_too_long", media, name)
     if entry.state in _NOT_COPYABLE:
         step, reason = _NOT_COPYABLE[entry.state]
         return PlanItem(entry, step, reason, media, name)

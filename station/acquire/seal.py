@@ -3,6 +3,7 @@
 Guarantee: nothing personal gets into `fact`; an incomplete file never becomes `clip.ingested`.
 """
 
+import os
 from datetime import datetime
 from importlib.metadata import version
 
@@ -62,7 +63,7 @@ def start_entry(
             source_read_only=reading.opened.read_only,
         ),
         names=DockingStarted.Names(
-            source=str(reading.source.absolute()),
+            source=os.fsencode(reading.source.absolute()).decode("utf-8", "replace"),
             serials=tuple(each.serial for each in listing.volumes),
             labels=tuple(each.label for each in listing.volumes),
         ),

@@ -5,6 +5,9 @@ signed checkpoint before it is believed; originals are re-read past the page cac
 called sound. A result is an entry too, unless the ledger itself is too damaged to take one, and then that is said.
 """
 
+import errno
+import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,15 +15,15 @@ from typing import Literal
 
 from station import clock
 from station.config import Home
-from station.custody import Custody, compare
+from station.custody import Custody, check_parts, compare
 from station.database import Database, Session
-from station.digest import SHA256, new_id, sha256_hex
+from station.digest import SHA256, new_id
 from station.direct import Readback, Reread, reread
-from station.errors import DamagedError, LedgerError, SignerUnavailableError, StationError
+from station.errors import DamagedError, LedgerError, SignerRefusedError, SignerUnavailableError, StationError
 from station.evidence.store import LocalStore
 from station.ledger import log
 from station.ledger.audit_source import audit_database
-from station.ledger.entry import StoredEntry, leaf_of, parse_payload, parse_record
+from station.ledger.entry import leaf_of, parse_record
 from station.ledger.merkle import inclusion_proof, verify_inclusion
 from station.ledger.note import Checkpoint, verify_checkpoint
 from station.ledger.sign import Signer, home_verifier
@@ -32,6 +35,8 @@ from station.records.registry import read_entry
 Outcome = Literal["sound", "damaged", "not_checked"]
 Show = Callable[[int, int], None]
 _BATCH = 1000
+_CLIPS_AN_ENTRY = 400  # an entry names its clips as subjects, and a record has 64 KiB
+_NO_FILE = {errno.ELOOP, errno.ENXIO, errno.ENOTDIR}
 _EXIT_CODES: dict[Outcome, int] = {"sound": 0, "damaged": 1, "not_checked": 2}
 
 
@@ -164,6 +169,9 @@ def _signer_memory(home: Home, result: CheckResult) -> Checkpoint | None:
     except SignerUnavailableError as error:
         result.unchecked.append(Problem("signer.unavailable", None, error.message))
         return None
+    except (SignerRefusedError, DamagedError) as error:
+        result.damage.append(Problem("signer.refused", None, error.message))
+        return None
 
 
 def _prove_clip(session: Session, clip: str, checkpoint: Checkpoint, result: CheckResult) -> list[Held]:
@@ -179,7 +187,7 @@ def _prove_clip(session: Session, clip: str, checkpoint: Checkpoint, result: Che
         if record.seq != stored.seq or record.subjects.get(f"clip:{clip}", "") != previous:
             raise DamagedError(f"Entry {stored.seq} does not follow the entry about this clip before it")
         previous = leaf.hex()
-        _prove_parts(stored, record.payload)
+        check_parts(stored)
         entry = read_entry(stored.seq, stored.type, stored.values())
         if isinstance(entry, ClipIngested | ClipIncomplete):
             held = []  # a later whole reading takes an incomplete one's place
@@ -188,15 +196,6 @@ def _prove_clip(session: Session, clip: str, checkpoint: Checkpoint, result: Che
     if not held:
         raise DamagedError(f"No entry of the ledger says what the clip {clip} is")
     return held
-
-
-def _prove_parts(stored: StoredEntry, payload_digest: str) -> None:
-    if sha256_hex(stored.payload) != payload_digest:
-        raise DamagedError(f"The payload of entry {stored.seq} was altered")
-    promised = parse_payload(stored.payload)
-    for name, part in stored.parts.items():
-        if sha256_hex(part) != promised.get(name):
-            raise DamagedError(f"The part {name} of entry {stored.seq} was altered")
 
 
 def _held_by(entry: object) -> list[Held]:
@@ -235,9 +234,15 @@ def _check_catalogue(home: Home, database: Database, result: CheckResult) -> Non
         result.unchecked.append(Problem("catalogue.unreadable", None, error.message))
         return
     for each in differences:
-        what = "holds a row that does not follow from the ledger" if each.stored else "lacks a row that is due"
-        text = f"The catalogue's table {each.table} {what}: {each.stored or each.due}"
-        result.damage.append(Problem("catalogue.differs", each.table, text))
+        what = (
+            "is damaged"
+            if each.fault
+            else "holds a row that does not follow from the ledger"
+            if each.stored
+            else "lacks a row that is due"
+        )
+        text = f"The catalogue's table {each.table} {what}: {each.fault or each.stored or each.due}"
+        result.damage.append(Problem("catalogue.damaged" if each.fault else "catalogue.differs", each.table, text))
 
 
 def _check_blobs(store: LocalStore, held: Sequence[Held], result: CheckResult, show: Show) -> None:
@@ -266,6 +271,8 @@ def _check_blob(store: LocalStore, held: Held, result: CheckResult) -> Problem |
     except FileNotFoundError:
         return Problem("original.missing", None, f"The original {path} is missing")
     except OSError as error:
+        if error.errno in _NO_FILE:
+            return Problem("original.missing", None, f"In the place of the original {path} there is no plain file")
         return Problem("original.unreadable", None, f"The original {path} can't be read: {error.strerror}")
     result.size_bytes += found.size_bytes
     result.found_sha256 = found.sha256
@@ -277,26 +284,44 @@ def _check_blob(store: LocalStore, held: Held, result: CheckResult) -> Problem |
 
 
 def _reread(path: Path) -> Reread:
-    with path.open("rb", buffering=0) as file:
-        return reread(file.fileno())
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.ENXIO, "it is no plain file")
+        return reread(handle)
+    finally:
+        os.close(handle)
 
 
 def _enter(custody: Custody, result: CheckResult, actor: Actor) -> CheckResult:
     """Append the result; a ledger that can't take it any more is one more problem, not a reason to stay silent."""
-    fact = CheckCompleted.Fact(
-        check=new_id(),
-        scope=result.scope,
-        clips=result.clips,
-        originals_checked=result.originals,
-        damaged=tuple(sorted(result.damaged_clips)),
-        outcome=result.outcome,
-        log_size=result.log_size,
-        readback=result.readback,
-    )
+    check = new_id()
+    damaged = sorted(result.damaged_clips)
+    entries = [
+        CheckCompleted(
+            fact=CheckCompleted.Fact(
+                check=check,
+                scope=result.scope,
+                clips=clips,
+                originals_checked=result.originals,
+                damaged=tuple(clip for clip in damaged if clip in clips) if clips else tuple(damaged[:_CLIPS_AN_ENTRY]),
+                outcome=result.outcome,
+                log_size=result.log_size,
+                readback=result.readback,
+            ),
+            actor=actor,
+        )
+        for clips in _groups(result.clips)
+    ]
     try:
-        (entered,) = custody.append(CheckCompleted(fact=fact, actor=actor))
+        entered, *_ = custody.append(*entries)
         result.checked_at = entered.time
     except StationError as error:
         result.unchecked.append(Problem("result.not_entered", None, f"The result could not be entered: {error}"))
         result.checked_at = clock.timestamp()
     return result
+
+
+def _groups(clips: Sequence[str]) -> list[tuple[str, ...]]:
+    """Divide clips among as many entries as they need, at least one."""
+    return [tuple(clips[at : at + _CLIPS_AN_ENTRY]) for at in range(0, max(1, len(clips)), _CLIPS_AN_ENTRY)]

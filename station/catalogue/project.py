@@ -6,15 +6,19 @@ becomes None or an empty text in the row, as each projector's code says by readi
 """
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Boolean, Table
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from station.catalogue import project_cases, project_dockings, project_people
 from station.catalogue.history import check_outcomes, history_rows
 from station.catalogue.tables import PROJECTION_VERSION, Alarm, Clip, Look, Meta, metadata
-from station.database import Database
+from station.database import Database, forget_tables, integrity_faults
 from station.errors import DatabaseError
 from station.records import log_entries
 from station.records.entries import Entry
@@ -30,9 +34,14 @@ def create_tables(database: Database) -> None:
             session.add(Meta(version=PROJECTION_VERSION, entries=0))
 
 
-def renew(session: Session) -> None:
-    """Drop the projection's tables, whatever shape they are in, and make them anew and empty."""
+def renew(session: Session, *, damaged: bool = False) -> None:
+    """Drop the projection's tables, whatever shape they are in, and make them anew and empty.
+
+    With `damaged` (SQLite) they are struck from the schema unread, since dropping a table needs its pages whole.
+    """
     connection = session.connection()
+    if damaged:
+        forget_tables(session, metadata.tables)
     metadata.drop_all(connection)
     metadata.create_all(connection)
     session.add(Meta(version=PROJECTION_VERSION, entries=0))
@@ -140,17 +149,44 @@ _PROJECTORS: dict[str, Projector] = {
 }
 
 
-def table_rows(session: Session) -> dict[str, list[str]]:
-    """Return every table's rows as canonical JSON text, sorted: what two catalogues are compared by."""
-    content = {}
-    for table in metadata.sorted_tables:
-        names = [column.name for column in table.columns]
-        flags = {column.name for column in table.columns if str(column.type) == "BOOLEAN"}
-        content[table.name] = sorted(
-            json.dumps(
-                {n: bool(v) if n in flags and v is not None else v for n, v in zip(names, row, strict=True)},
-                sort_keys=True,
-            )
-            for row in session.execute(table.select())
-        )
-    return content
+@dataclass(frozen=True, slots=True)
+class TableContent:
+    """What a table holds: its rows as canonical JSON text, each with how often it is there, and what is wrong with it.
+
+    `faults` are sentences: the table can't be read whole, or the engine finds its pages or indexes damaged.
+    """
+
+    rows: Counter[str]
+    faults: tuple[str, ...] = ()
+
+
+def read_tables(session: Session) -> dict[str, TableContent]:
+    """Return every table's content: what two catalogues are compared by; damage is told, never raised."""
+    return {table.name: _read_table(session, table) for table in metadata.sorted_tables}
+
+
+def is_of_older_version(content: Mapping[str, TableContent]) -> bool:
+    """Tell whether the catalogue says that it was made by an older version of this program."""
+    versions = [json.loads(row)["version"] for row in content[Meta.__tablename__].rows]
+    return any(isinstance(version, int) and 0 < version < PROJECTION_VERSION for version in versions)
+
+
+def _read_table(session: Session, table: Table) -> TableContent:
+    faults = integrity_faults(session, table.name)
+    names = [column.name for column in table.columns]
+    flags = {column.name for column in table.columns if isinstance(column.type, Boolean)}
+    try:
+        with session.begin_nested():
+            rows = Counter(_row_text(names, row, flags) for row in session.execute(table.select()))
+    except DBAPIError as error:
+        return TableContent(Counter(), (*faults, str(error.orig)))
+    return TableContent(rows, tuple(faults))
+
+
+def _row_text(names: Sequence[str], row: Sequence[Any], flags: Collection[str]) -> str:
+    # SQLite stores truth as 0 and 1; any other number in such a column is not the same row.
+    values = {
+        name: bool(value) if name in flags and value in (0, 1) else value
+        for name, value in zip(names, row, strict=True)
+    }
+    return json.dumps(values, sort_keys=True, ensure_ascii=False, default=repr)

@@ -188,7 +188,8 @@ def _join_recording(session: Session, clip: Clip) -> None:
     """Join the clip to the segments before and after it, where sequence numbers and times say they follow."""
     if clip.sequence is None:
         return
-    neighbours = select(Clip).where(Clip.recorder == clip.recorder)
+    # In the order they were taken in: which of two candidates goes first must not depend on the database.
+    neighbours = select(Clip).where(Clip.recorder == clip.recorder).order_by(col(Clip.seq))
     for before in session.exec(neighbours.where(Clip.sequence == clip.sequence - 1)).all():
         if _follows(before, clip):
             _rename_recording(session, clip.recording, before.recording)

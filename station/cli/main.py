@@ -3,6 +3,7 @@
 import sys
 from typing import Annotated
 
+import structlog
 import typer
 
 from station import __version__
@@ -47,6 +48,7 @@ def root(
 
 def main() -> None:
     """Run the command line; the entry point of `station`."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout holds results alone
     try:
         app(standalone_mode=True)
     except StationError as error:

@@ -22,7 +22,7 @@ from station.catalogue import intake
 from station.custody import Custody
 from station.database import Database, Session
 from station.digest import new_id
-from station.errors import ReadbackError
+from station.errors import DamagedError, ReadbackError
 from station.evidence.store import LocalStore, Staging
 from station.profiles.model import Profile
 from station.records.entries import Actor, Entry
@@ -152,6 +152,7 @@ class Docking:
         """From a staged file to a clip: proven on the disk, linked into the vault, entered, under a checkpoint."""
         self._bytes_settled += item.entry.size_bytes
         if copied.staged is None:
+            self._tell(item, copied.reason)
             self._settle(item, FileResult.FAILED, "unreadable")
             return
         try:
@@ -168,12 +169,30 @@ class Docking:
         if disposed:
             self._settle(item, FileResult.SKIPPED, "disposed", settled.sha256)
             return
-        keep = self._store.adopt_partial if copied.bad_ranges else self._store.adopt
-        keep(settled.path, settled.sha256)
+        if not self._keep(item, settled, partial=bool(copied.bad_ranges)):
+            return
         clip, fresh = self._enter(item, copied, settled)
         self._custody.seal()
         result = FileResult.HELD if not fresh else FileResult.INCOMPLETE if copied.bad_ranges else FileResult.NEW
         self._settle(item, result, "bad_ranges" if copied.bad_ranges else None, settled.sha256, clip)
+
+    def _keep(self, item: PlanItem, settled: Settled, *, partial: bool) -> bool:
+        """Link a proven file into the vault; False, with an alarm, when the blob there of the same name is damaged."""
+        keep = self._store.adopt_partial if partial else self._store.adopt
+        try:
+            keep(settled.path, settled.sha256)
+        except DamagedError as error:
+            alarm = AlarmRaised.Fact(alarm=new_id(), kind="damaged", about=f"docking:{self.account.docking}")
+            self._custody.append(AlarmRaised(fact=alarm, detail=AlarmRaised.Detail(text=str(error))), seal=False)
+            self._tell(item, f"{error}; {error.kept}")
+            self._settle(item, FileResult.FAILED, "vault_damaged", settled.sha256)
+            return False
+        return True
+
+    def _tell(self, item: PlanItem, what: str | None) -> None:
+        """Note a trouble with one file in words, beside the code in its line."""
+        if what:
+            self.account.faults += (f"{item.path_text}: {what}",)
 
     def _enter(self, item: PlanItem, copied: Copied, settled: Settled) -> tuple[str, bool]:
         """Append the clip's entry; returns its id, and False when another docking entered it meanwhile."""
@@ -211,7 +230,8 @@ class Docking:
         if copied.bad_ranges:
             self._settle(item, FileResult.FAILED, "unreadable", item.known.sha256, item.known.clip)
             return
-        self._store.adopt(settled.path, settled.sha256)
+        if not self._keep(item, settled, partial=False):
+            return
         alarm = AlarmRaised.Fact(alarm=new_id(), kind="bytes_changed", about=f"clip:{item.known.clip}")
         self._custody.append(
             conflict_entry(item, copied, docking=self.account.docking),
