@@ -45,7 +45,6 @@ _logger = structlog.get_logger(__name__)
 
 def create_app(home: Home, database: Database, custody: Custody, store: LocalStore) -> FastAPI:
     """Return the application of a station; raises ConfigError for a route without policy, HomeError without assets."""
-    station = Station(home, database, custody, store, load_templates(), load_assets())
     secrets.nobodys_hash()
     app = FastAPI(
         title="evidence station",
@@ -56,8 +55,7 @@ def create_app(home: Home, database: Database, custody: Custody, store: LocalSto
         lifespan=_lifespan,
         default_response_class=HTMLResponse,
     )
-    app.state.station = station
-    app.state.feed = BoardFeed(home.run)
+    attach(app, home, database, custody, store)
     served = [_add(app, method, path, function) for area in _AREAS for method, path, function in area.ROUTES]
     app.mount(_ASSETS, _Assets(directory=WEB_FOLDER / "dist"), name="assets")
     policies.check_complete([*served, f"GET {_ASSETS}"])
@@ -67,6 +65,12 @@ def create_app(home: Home, database: Database, custody: Custody, store: LocalSto
     app.add_exception_handler(Exception, errors.answer_bug)
     app.add_middleware(Guard, listen=home.settings.listen)
     return app
+
+
+def attach(app: FastAPI, home: Home, database: Database, custody: Custody, store: LocalStore) -> None:
+    """Let the application work on this station from now on; raises HomeError when the front end was not built."""
+    app.state.station = Station(home, database, custody, store, load_templates(), load_assets())
+    app.state.feed = BoardFeed(home.run)
 
 
 def _add(app: FastAPI, method: str, path: str, function: Callable[..., Any]) -> str:

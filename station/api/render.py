@@ -5,6 +5,7 @@ unless the reader chose otherwise.
 """
 
 import json
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -20,8 +21,9 @@ WEB_FOLDER = Path(__file__).resolve().parents[2] / "web"
 LOCALE_COOKIE = "station_locale"
 
 
+@cache
 def load_templates(folder: Path = WEB_FOLDER / "templates") -> jinja2.Environment:
-    """Return the environment of the pages' templates."""
+    """Return the environment of the pages' templates: one for the process, so that each is compiled once."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,

@@ -2,17 +2,21 @@
 
 import hashlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
+
+from fastapi import FastAPI
 
 from station import clock
 from station.actions import login, people
 from station.actions.setup import create_tables
-from station.api.app import create_app
+from station.api.app import attach, create_app
 from station.catalogue.views import Viewer
 from station.config import Home, Settings
 from station.custody import Custody
-from station.database import Database, Session
+from station.database import Database, Session, sqlite_url
 from station.derive.layout import poster_path
 from station.digest import new_id
 from station.errors import SignerUnavailableError
@@ -53,6 +57,26 @@ class UnsignedCustody(Custody):
         raise SignerUnavailableError("There is no signer in this test")
 
 
+@cache
+def _empty_database() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "station.db"
+        database = Database(sqlite_url(path))
+        create_tables(database)
+        database.dispose()
+        return path.read_bytes()
+
+
+def _open_database(home: Home) -> Database:
+    """Open a database with its tables; on SQLite a copy of one made once, which is faster."""
+    if not home.settings.database_url:
+        (home.root / "station.db").write_bytes(_empty_database())
+        return Database(home.database_url)
+    database = Database(home.database_url)
+    create_tables(database)
+    return database
+
+
 class FakeStation:
     """A home with everything below the API, and short ways to fill it."""
 
@@ -63,15 +87,19 @@ class FakeStation:
         self.home.derived.mkdir()
         LocalStore.create(self.home.vault)
         self.store = LocalStore(self.home.vault)
-        self.database = Database(self.home.database_url)
-        create_tables(self.database)
+        self.database = _open_database(self.home)
         self.custody = UnsignedCustody(self.database)
         self.recorder = new_id()
         self.docking = new_id()
         self._count = 0
 
-    def create_app(self) -> object:
+    def create_app(self) -> FastAPI:
+        """Return a new application of this station."""
         return create_app(self.home, self.database, self.custody, self.store)
+
+    def attach_to(self, app: FastAPI) -> None:
+        """Let an application that was made before work on this station."""
+        attach(app, self.home, self.database, self.custody, self.store)
 
     def person(self, login_name: str, *roles: Role, unit: str = UNIT, police_number: str | None = None) -> Viewer:
         """Add a person and return what they see with."""

@@ -64,7 +64,7 @@ def log_in(
         try:
             opened = ways.log_in(station.custody, station.database, login, password, address)
         except ProblemError as error:
-            problem, status = error.code, 403
+            problem, status = error.code, 401
         else:
             response = RedirectResponse(local_page(next), 303)
             set_cookie(request, response, opened)

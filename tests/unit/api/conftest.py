@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from station.catalogue.views import Viewer
@@ -23,10 +24,17 @@ def station(tmp_path: Path) -> Iterator[FakeStation]:
     made.database.dispose()
 
 
+@pytest.fixture(scope="session")
+def application(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    """Make the application once: its routes are the same for every station."""
+    return FakeStation(tmp_path_factory.mktemp("application") / "home").create_app()
+
+
 @pytest.fixture
-def browse(station: FakeStation) -> Iterator[Callable[..., TestClient]]:
+def browse(station: FakeStation, application: FastAPI) -> Iterator[Callable[..., TestClient]]:
     """Yield what opens a browser: of a person with a session, or of nobody; from elsewhere unless told otherwise."""
-    app = station.create_app()
+    app = application
+    station.attach_to(app)
     with ExitStack() as open_browsers:
 
         def browse(viewer: Viewer | None = None, address: str = "192.0.2.7") -> TestClient:

@@ -1,0 +1,184 @@
+"""Every route × every role: who gets in is written out here once more, by hand, and the table must say the same."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from station.api import policies
+from station.api.policies import POLICIES, Policy, Who, allows, check_complete, policy_of
+from station.api.routes import dock
+from station.catalogue.views import Viewer
+from station.digest import new_id
+from station.errors import ConfigError
+from station.records.terms import Role
+from tests.fakes.stations import FakeStation
+from tests.unit.api.conftest import ADDRESS, FROM_OUR_PAGES
+
+ALL = "officer clerk handler reviewer approver inspector auditor admin"
+SEEING = "officer clerk handler reviewer approver inspector"
+# Route: the roles that get in; `*` everybody, `screen` the screen beside the slots and anybody logged in.
+EXPECTED = {
+    "GET /": "*",
+    "GET /assets": "*",
+    "GET /login": "*",
+    "POST /login": "*",
+    "GET /welcome/{token}": "*",
+    "POST /welcome/{token}": "*",
+    "GET /first": "*",
+    "POST /first": "*",
+    "POST /language": "*",
+    "GET /dock": "screen",
+    "GET /dock/slots": "screen",
+    "GET /dock/events": "screen",
+    "POST /logout": ALL,
+    "GET /me": ALL,
+    "POST /me/password": ALL,
+    "GET /today": "officer",
+    "GET /clips": SEEING,
+    "GET /clips/{clip}": SEEING,
+    "GET /clips/{clip}/poster": SEEING,
+    "GET /clips/{clip}/media": SEEING,
+    "POST /clips/{clip}/open": "inspector",
+    "POST /clips/{clip}/verify": SEEING,
+    "POST /clips/{clip}/amend": "officer clerk",
+    "POST /clips/{clip}/sensitivity": SEEING,
+    "GET /bind": "officer clerk",
+    "POST /bind": "officer clerk",
+    "POST /unbind/{binding}": "officer clerk",
+    "GET /targets/find": "officer clerk handler",
+    "GET /cases": SEEING,
+    "POST /cases": "officer clerk handler",
+    "GET /cases/{target}": SEEING,
+    "POST /cases/{target}/submit": "handler",
+    "POST /cases/{target}/resolve": "clerk handler",
+    "GET /ledger": "auditor",
+    "GET /people": "admin",
+    "POST /people": "admin",
+    "POST /people/{person}/roles": "admin",
+    "POST /people/{person}/link": "admin",
+    "POST /people/{person}/disabled": "admin",
+    "GET /recorders": "clerk admin",
+    "POST /recorders/{recorder}/issue": "clerk admin",
+    "POST /recorders/return/{holding}": "clerk admin",
+    "GET /alarms": "clerk admin",
+    "GET /health": "admin",
+}
+# Its stream never ends by itself; its policy is the one of the board.
+STREAMS = {"GET /dock/events"}
+Matrix = tuple[FakeStation, TestClient, dict[str, str], dict[str, Viewer]]
+ACTORS = ("anonymous", "nobody", *(role.value for role in Role))
+
+
+def gets_in(route: str, actor: str, *, screen: bool = False) -> bool:
+    """Read the table above: `anonymous` has no session, `nobody` has one without any role."""
+    allowed = EXPECTED[route]
+    if allowed == "*":
+        return True
+    if allowed == "screen":
+        return screen or actor != "anonymous"
+    return actor in allowed.split() or (actor == "nobody" and allowed == ALL)
+
+
+def test_every_route_is_in_the_table_written_by_hand() -> None:
+    assert set(POLICIES) == set(EXPECTED)
+
+
+@pytest.mark.parametrize("actor", ACTORS)
+def test_the_table_of_policies_lets_in_who_should_get_in(actor: str) -> None:
+    roles = None if actor == "anonymous" else frozenset({actor} - {"nobody"})
+    for screen in (False, True):
+        said = {route: allows(policy, roles, loopback=screen) for route, policy in POLICIES.items()}
+        assert said == {route: gets_in(route, actor, screen=screen) for route in EXPECTED}
+
+
+@pytest.fixture(scope="module")
+def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    """Yield a station, an open application, and a session's secret for each kind of visitor."""
+    station = FakeStation(tmp_path_factory.mktemp("matrix") / "home")
+    tokens, viewers = {}, {}
+    for actor in ACTORS[1:]:
+        viewer = station.person(actor, *([Role(actor)] if actor != "nobody" else []))
+        tokens[actor], viewers[actor] = station.session(viewer)[0], viewer
+    app = station.create_app()
+    with TestClient(
+        app,
+        base_url=ADDRESS,
+        headers=FROM_OUR_PAGES,
+        follow_redirects=False,
+        client=("192.0.2.7", 50000),
+        raise_server_exceptions=False,
+    ) as client:
+        yield station, client, tokens, viewers
+    station.database.dispose()
+
+
+@pytest.mark.parametrize("actor", ACTORS)
+@pytest.mark.parametrize("route", [route for route in EXPECTED if route not in STREAMS])
+def test_a_request_gets_as_far_as_its_policy_says(matrix: Matrix, route: str, actor: str) -> None:
+    station, client, tokens, viewers = matrix
+    method, path = route.split()
+    address = re.sub(r"\{\w+\}", lambda _: new_id(), path)
+    client.cookies.clear()
+    if actor != "anonymous":
+        client.cookies.set("station_session", tokens[actor])
+    if route == "POST /logout" and actor != "anonymous":
+        client.cookies.set("station_session", station.session(viewers[actor])[0])
+    answer = client.request(method, address)
+    assert answer.status_code < 500
+    if gets_in(route, actor):
+        assert answer.status_code != 403
+        assert not answer.headers.get("location", "").startswith("/login?")
+    elif actor == "anonymous":
+        assert (answer.status_code, answer.headers["location"][:6]) == (303, "/login")
+    else:
+        assert answer.status_code == 403
+
+
+def test_a_route_without_policy_stops_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    station = FakeStation(tmp_path / "home")
+    monkeypatch.delitem(POLICIES, "GET /clips")
+    with pytest.raises(ConfigError, match="GET /clips"):
+        station.create_app()
+
+
+def test_a_policy_without_route_stops_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    station = FakeStation(tmp_path / "home")
+    monkeypatch.setitem(POLICIES, "GET /export", Policy(Who.PERSON))
+    with pytest.raises(ConfigError, match="GET /export"):
+        station.create_app()
+
+
+def test_a_route_added_past_the_table_stops_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    station = FakeStation(tmp_path / "home")
+    routes = (*dock.ROUTES, ("GET", "/backdoor", lambda: None))
+    monkeypatch.setattr(dock, "ROUTES", routes)
+    with pytest.raises(ConfigError, match="GET /backdoor"):
+        station.create_app()
+
+
+def test_nothing_is_served_but_the_table(tmp_path: Path) -> None:
+    station = FakeStation(tmp_path / "home")
+    app = station.create_app()
+    served = set()
+    for route in app.routes:
+        for method in getattr(route, "methods", None) or {"GET"}:
+            served.add(f"{method} {route.path}")
+    assert served - {"HEAD /assets"} == set(policies.POLICIES)
+
+
+def test_a_policy_is_looked_up_by_method_and_path() -> None:
+    check_complete(POLICIES)
+    with pytest.raises(ConfigError):
+        policy_of("DELETE /clips")
+
+
+@pytest.mark.parametrize(
+    "path", ["/docs", "/openapi.json", "/redoc", "/clips/", "/api/v1/clips", "/assets/../pyproject.toml"]
+)
+def test_there_is_nothing_beside_the_table(matrix: Matrix, path: str) -> None:
+    _, client, tokens, _ = matrix
+    client.cookies.set("station_session", tokens["admin"])
+    assert client.get(path).status_code == 404
