@@ -92,18 +92,19 @@ class _Source:
         )
         limit = 10**12 if "node" in self._suspicious else 10 * _BATCH
         while found := self._all("node", query, level=level, index=index, limit=limit):
-            now = self._size()
+            now = self._now(size)
             for level, index, value in found:
                 level, index = _number(level), _number(index)
-                if not size < (index + 1) << min(level, 64) <= now:  # completed by what came meanwhile
+                if not size < (index + 1) << min(max(level, 0), 64) <= now:  # completed by what came meanwhile
                     yield level, index, _bytes(value)
             if "node" in self._suspicious:
                 return
 
     def checkpoints(self) -> Iterator[tuple[int, int, str]]:
         query = "SELECT number, size, note FROM checkpoint ORDER BY number"
-        now = self._size()
-        for number, size, note in self._all("checkpoint", query):
+        rows = self._all("checkpoint", query)
+        now = self._now(self._end)
+        for number, size, note in rows:
             if not self._end < _number(size) <= now:
                 yield _number(number), _number(size), _text(note)
 
@@ -118,31 +119,31 @@ class _Source:
         (found,) = self._all("record", "SELECT max(seq), count(*) FROM record") or [(None, 0)]
         return min(_number(found[0]) + 1, _number(found[1]) + _FAR)
 
+    def _now(self, size: int) -> int:
+        # Cheap, and bounded so that a damaged number can't excuse everything.
+        (largest,) = self._all("record", "SELECT max(seq) FROM record") or [(None,)]
+        return min(_number(largest[0]) + 1, size + _FAR)
+
     def _batch(self, first: int, end: int) -> Iterator[Row]:
         wanted = range(first, end)
-        records = self._by_seq("record", wanted)
-        payloads = self._by_seq("payload", wanted)
-        parts = self._by_seq("part", wanted)
-        subjects = self._by_seq("subject", wanted)
+        records, payloads, parts, subjects = self._read(wanted)
         for seq in wanted:
             if seq in records or seq in payloads or seq in parts or seq in subjects:
                 yield _row(seq, records.get(seq, ()), payloads.get(seq, ()), parts.get(seq, ()), subjects.get(seq, ()))
 
-    def _by_seq(self, table: str, wanted: range) -> dict[int, list[Any]]:
-        # A damaged number hides its neighbours from a range read, but not from a search for each one.
-        read = self._singly if table in self._suspicious else self._together
-        found: dict[int, list[Any]] = {}
-        for row in read(table, wanted):
-            found.setdefault(_number(row[0]), []).append(row)
-        return found
-
-    def _together(self, table: str, wanted: range) -> list[Any]:
-        try:
-            return list(self._query(_select(table), first=wanted[0], end=wanted[-1] + 1))
-        except DatabaseError:
-            return self._singly(table, wanted)
+    def _read(self, wanted: range) -> list[dict[int, list[Any]]]:
+        if self._suspicious.isdisjoint(_COLUMNS):
+            values = {"first": wanted[0], "end": wanted[-1] + 1}
+            try:
+                with self._connected() as connection:
+                    return [_by_seq(connection.execute(text(_select(table)), values).all()) for table in _COLUMNS]
+            except (DatabaseError, UnicodeDecodeError):  # told by what is read one by one
+                if not self._database.is_sqlite:
+                    raise
+        return [_by_seq(self._singly(table, wanted)) for table in _COLUMNS]
 
     def _singly(self, table: str, wanted: range) -> list[Any]:
+        # A damaged number hides its neighbours from a range read, but not from a search for each one.
         rows: list[Any] = []
         query = text(_select(table))
         with self._connected(lenient=self._database.is_sqlite) as connection:
@@ -199,17 +200,23 @@ class _Source:
         suspicious: set[str] = set()
         if not self._database.is_sqlite:
             return suspicious
-        for table in tables.metadata.tables:
-            try:
-                reports = self._query(f"PRAGMA integrity_check({table})")
-            except DatabaseError as error:
-                reports = [(error.message,)]
-            faults = [_text(report) for (report,) in reports if report != "ok"]
-            if faults:
-                suspicious.add(table)
+        for table, faults in self._integrity().items():
+            suspicious.add(table)
             for fault in faults[:10]:
                 self.findings.append(Finding("database.integrity", params={"table": table, "reason": fault}))
         return suspicious
+
+    def _integrity(self) -> dict[str, list[str]]:
+        faults: dict[str, list[str]] = {}
+        with self._connected(lenient=True) as connection:
+            for table in tables.metadata.tables:
+                try:
+                    reports = connection.scalars(text(f"PRAGMA integrity_check({table})")).all()
+                except (DBAPIError, UnicodeDecodeError) as error:
+                    reports = [str(error).splitlines()[0]]
+                if list(reports) != ["ok"]:
+                    faults[table] = list(map(_text, reports))
+        return faults
 
     def _check_triggers(self) -> None:
         dialect = "sqlite" if self._database.is_sqlite else "postgresql"
@@ -222,6 +229,13 @@ class _Source:
             source = installed.get(name)
             if source is None or source not in statements[0]:
                 self.findings.append(Finding("schema.trigger", params={"trigger": name}))
+
+
+def _by_seq(rows: Sequence[Any]) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = {}
+    for row in rows:
+        found.setdefault(_number(row[0]), []).append(row)
+    return found
 
 
 def _select(table: str) -> str:
