@@ -110,6 +110,7 @@ function withHash(name, contents) {
 const files = [
   ...(await bundle()),
   { name: "icons.svg", hashed: false, contents: await sprite() },
+  { name: "favicon.svg", hashed: false, contents: await readFile(at("src/favicon.svg")) },
   { name: "licences.txt", hashed: false, contents: await licences() },
 ];
 const fresh = at("dist.new");

@@ -25,7 +25,7 @@ from tests.browser import samples
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "media-src 'self'; connect-src 'self'; form-action 'self'"
 )
 

@@ -41,11 +41,18 @@ def in_code() -> Iterator[Message]:
             if not isinstance(node, ast.Call):
                 continue
             arguments = [each.value if isinstance(each, ast.Constant) else None for each in node.args]
-            function, method = node.func, ""
-            if isinstance(function, ast.Attribute):
-                function, method = function.value, function.attr
-            if isinstance(function, ast.Name) and function.id in ("t", "_"):
-                yield from _messages(method, arguments, f"{path.relative_to(ROOT)}:{node.lineno}")
+            chain = _chain(node.func)
+            if chain[-1:] in (["t"], ["_"]):
+                yield from _messages("", arguments, f"{path.relative_to(ROOT)}:{node.lineno}")
+            elif len(chain) > 1 and chain[-2] in ("t", "_"):
+                yield from _messages(chain[-1], arguments, f"{path.relative_to(ROOT)}:{node.lineno}")
+
+
+def _chain(function: ast.expr) -> list[str]:
+    """Return the dotted name of what is called: `tour.t.plural` as its three names."""
+    if isinstance(function, ast.Attribute):
+        return [*_chain(function.value), function.attr]
+    return [function.id] if isinstance(function, ast.Name) else [""]
 
 
 def read(locale: str) -> Catalog:

@@ -1,0 +1,161 @@
+"""What people do, in a real Chromium against a real station: log in, tag, filter, watch, verify, switch language."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import CASE_NUMBER, PASSWORD, Served
+
+pytestmark = pytest.mark.browser
+_entered: set[str] = set()
+
+
+def enter(page: Page, served: Served, login: str) -> None:
+    """Come in by the link the first time, by password afterwards."""
+    if login in _entered:
+        page.goto("/login")
+        page.fill("input[name=login]", login)
+        page.fill("input[name=password]", PASSWORD)
+        page.click(".gate button.main")
+    else:
+        page.goto(served.links[login])
+        page.fill("input[name=password]", PASSWORD)
+        page.fill("input[name=again]", PASSWORD)
+        page.click(".gate button.main")
+        _entered.add(login)
+    expect(page.locator("details.menu .person")).to_be_visible()
+
+
+def test_an_officer_comes_in_by_link_and_tags_all_recordings_in_one_go(
+    browse: Callable[..., Page], served: Served
+) -> None:
+    page = browse()
+    enter(page, served, "zhang")
+    expect(page).to_have_url(f"{served.address}/today")
+    recordings = page.locator(".recording")
+    expect(recordings).not_to_have_count(0)
+    waiting = recordings.count()
+    page.locator(".recording input").first.uncheck()
+    page.fill(".panel[data-panel=case] input[type=search]", "128")
+    page.locator(".found .choice", has_text=CASE_NUMBER).click()
+    page.locator(".stages .chip", has_text="调查询问").click()
+    expect(page.locator(".phrases:not([hidden]) input:checked")).to_have_count(1)
+    page.keyboard.press("Control+Enter")
+    expect(recordings).to_have_count(1)
+    assert waiting > 1
+    expect(page.locator(".badge.good", has_text="今日已标记")).to_be_visible()
+
+
+def test_a_clerk_filters_selects_by_keyboard_and_binds_in_a_dialog(browse: Callable[..., Page], served: Served) -> None:
+    page = browse()
+    enter(page, served, "chen")
+    page.goto("/clips")
+    cards = page.locator(".cards .clip")
+    expect(cards).to_have_count(4)
+    page.locator(".chip", has_text="重点").click()
+    expect(cards).to_have_count(1)
+    assert "important=yes" in page.url
+    assert "q=" not in page.url
+    page.locator(".filters a", has_text="清除筛选").click()
+    expect(cards).to_have_count(4)
+    page.keyboard.press("j")
+    page.keyboard.press("Shift+ArrowRight")
+    expect(page.locator("[data-count]")).to_have_text("已选 2 件")
+    page.locator(".action-bar button.main").click()
+    dialog = page.locator("dialog[open]")
+    expect(dialog.locator("h1")).to_have_text("关联案件")
+    dialog.locator("button.main").click()
+    expect(dialog.locator(".notice.bad")).to_be_visible()
+    dialog.locator("label", has_text="检查任务").first.click()
+    dialog.locator(".panel[data-panel=task] summary").click()
+    dialog.locator(".panel[data-panel=task] input[name=new_title]").fill("冬季用气安全检查")
+    dialog.locator("button.main").click()
+    expect(dialog.locator("[data-bound] h2")).to_contain_text("已关联")
+    dialog.locator("button.main").click()
+    expect(page.locator(".badge", has_text="检查任务-")).not_to_have_count(0)
+
+
+def test_a_clip_plays_and_is_verified_in_words(browse: Callable[..., Page], served: Served) -> None:
+    page = browse()
+    enter(page, served, "chen")
+    page.goto("/clips?important=yes")
+    page.locator(".clip a.look").first.click()
+    video = page.locator("evidence-player video")
+    page.locator("[data-speed='4']").click()
+    expect(page.locator("[data-speed='4']")).to_have_attribute("aria-pressed", "true")
+    page.locator("h1").click()
+    page.keyboard.press("k")
+    expect(video).to_have_js_property("ended", True)
+    assert video.evaluate("video => video.videoWidth") == 640
+    page.locator("#integrity + form button").click()
+    result = page.locator("#verify-result .notice.good")
+    expect(result).to_contain_text("入库起未改动")
+    expect(result).to_contain_text("此结论不涉及入库之前")
+    page.reload()
+    expect(page.locator(".history")).to_contain_text("完整性校验：完好")
+
+
+def test_a_clip_is_amended_in_place_and_its_history_tells_it(browse: Callable[..., Page], served: Served) -> None:
+    page = browse()
+    enter(page, served, "chen")
+    page.goto("/clips?important=yes")
+    page.locator(".clip a.look").first.click()
+    place = page.locator(".one-field", has_text="采集地点")
+    place.locator("summary").click()
+    place.locator("input[name=value]").fill("建设南大街 128 号")
+    place.locator("input[name=reason]").fill("记录仪未开启定位")
+    place.locator("button").click()
+    expect(page.locator(".one-field", has_text="采集地点").locator("dd")).to_contain_text("建设南大街 128 号")
+    expect(page.locator(".history")).to_contain_text("记录仪未开启定位")
+
+
+def test_an_inspector_states_a_purpose_before_the_first_picture(browse: Callable[..., Page], served: Served) -> None:
+    page = browse()
+    enter(page, served, "zhou")
+    page.goto("/clips?important=yes")
+    page.locator(".clip a.look").first.click()
+    expect(page.locator("video")).to_have_count(0)
+    page.fill("input[name=purpose]", "投诉 2026-118 核查")
+    page.locator(".purpose button").click()
+    expect(page.locator("video")).to_be_visible()
+    page.locator("h1").click()
+
+
+def test_the_language_is_switched_and_kept(browse: Callable[..., Page], served: Served) -> None:
+    page = browse()
+    page.goto("/login")
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    page.locator("button.language").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    expect(page.locator("h1")).to_have_text("Evidence station")
+    page.goto("/dock")
+    expect(page.locator("h1")).to_have_text("Dock board")
+
+
+def test_the_board_is_live_and_says_who_may_go(browse: Callable[..., Page], served: Served) -> None:
+    page = browse()
+    page.goto("/dock")
+    expect(page.locator("[data-online]")).to_be_visible()
+    expect(page.locator(".slot[data-slot='1'] .slot-advice")).to_have_text("可以取下")
+    expect(page.locator(".slot[data-slot='2'] .slot-state")).to_contain_text("空闲")
+
+
+def test_the_theme_is_switched_and_kept(browse: Callable[..., Page], served: Served) -> None:
+    page = browse(color_scheme="light")
+    page.goto("/login")
+    light = page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
+    page.locator("[data-act=theme]").click()
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor") != light
+
+
+def test_no_page_is_wider_than_its_window(browse: Callable[..., Page], served: Served) -> None:
+    page = browse()
+    enter(page, served, "chen")
+    for path in ("/clips", "/clips?view=table", "/cases", "/recorders", "/alarms", "/dock", "/me"):
+        page.goto(path)
+        for width in (360, 390, 768, 1366, 1920):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{path} at {width}"
