@@ -186,6 +186,7 @@ def _clip(chance: random.Random, number: int, clips: int, tagged: frozenset[int]
         "place": _PLACES[number % len(_PLACES)],
         "sensitivity": "ordinary",
         "tagged": number in tagged,
+        "submitted": number in tagged and chance.random() * SUBMITTED_EVERY < 1,
         "conflicts": int(number % 7_919 == 0),
         "missing_bytes": 4096 if number % 9_973 == 0 else 0,
         "check_outcome": "sound" if number % 3 == 0 else None,

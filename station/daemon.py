@@ -20,13 +20,10 @@ from typing import IO
 import structlog
 
 from station import clock
-from station.api.server import configure_logging
-from station.api.server import serve as serve_pages
 from station.config import Home
 from station.custody import Custody, keep_projection
 from station.database import Database
 from station.ledger import service
-from station.pipeline import develop
 from station.sandbox import kernel
 
 _logger = structlog.get_logger(__name__)
@@ -47,17 +44,6 @@ class _Child:
     started: float = 0.0
     due: float = 0.0
     pause: float = 1.0
-
-
-def default_settings() -> str:
-    """Return the text of a new home's station.toml: every setting is at its default until a line is changed."""
-    return (
-        "# Settings of this evidence station; README.md lists them all with their defaults.\n"
-        "# STATION_* environment variables go before what stands here.\n"
-        '# listen = "127.0.0.1:8470"\n'
-        '# time_zone = "Asia/Shanghai"\n'
-        '# unit = ""\n'
-    )
 
 
 def supervise(home: Home, ready: Callable[[], None], logs: Path | None = None) -> int:
@@ -156,14 +142,17 @@ def _end_with_supervisor() -> None:
 
 def run_web(home: Home) -> None:
     """Serve pages until stopped."""
+    from station.api.server import serve  # here, so that only this process carries the web framework
+
     _end_with_supervisor()
-    serve_pages(home)
+    serve(home)
 
 
 def run_develop(home: Home, *, once: bool) -> None:
     """Make posters and playable copies until stopped, or until there is nothing to do."""
+    from station.pipeline import develop
+
     _end_with_supervisor()
-    configure_logging()
     database = Database(home.database_url)
     keep_projection(database)
     develop(home, database, Custody(home, database), _stop_on_signals(), once=once)

@@ -20,6 +20,17 @@ from station.records.log_entries import LogStarted
 from station.state.tables import create_tables as create_state
 
 
+def default_settings() -> str:
+    """Return the text of a new home's station.toml: every setting is at its default until a line is changed."""
+    return (
+        "# Settings of this evidence station; README.md lists them all with their defaults.\n"
+        "# STATION_* environment variables go before what stands here.\n"
+        '# listen = "127.0.0.1:8470"\n'
+        '# time_zone = "Asia/Shanghai"\n'
+        '# unit = ""\n'
+    )
+
+
 def make_home(root: Path, *, settings: str, demo: bool = False) -> Home:
     """Make a station in `root` with `settings` as the text of station.toml; raises ConflictError where one lives."""
     path = root / "station.toml"

@@ -36,21 +36,37 @@ def _target_resolved(session: Session, _seq: int, _time: str, entry: case_entrie
     target.status = fact.outcome
     target.into = fact.into
     session.add(target)
-    bindings = session.exec(select(Binding).where(Binding.target == fact.target)).all()
-    for binding in bindings:
+    for binding in session.exec(select(Binding).where(Binding.target == fact.target)).all():
         if fact.into is None:
             _remove_binding(session, binding)
         else:
             binding.kind, binding.target = "case", fact.into
             session.add(binding)
+            _mark_clip(session, binding.clip)
 
 
 def _target_submitted(session: Session, _seq: int, time: str, entry: case_entries.TargetSubmitted) -> None:
     target = session.get(Target, entry.fact.target)
-    if target is not None:
-        target.status = "submitted"
-        target.submitted_at = time
-        session.add(target)
+    if target is None:
+        return
+    target.status = "submitted"
+    target.submitted_at = time
+    session.add(target)
+    for clip in sorted(set(session.exec(select(Binding.clip).where(Binding.target == target.target)).all())):
+        _mark_clip(session, clip)
+
+
+def _mark_clip(session: Session, clip_id: str) -> None:
+    """Note on a clip what follows from its bindings: whether it has any, and one to a submitted case."""
+    clip = session.get(Clip, clip_id)
+    if clip is None:
+        return
+    session.flush()
+    bindings = session.exec(select(Binding).where(Binding.clip == clip_id)).all()
+    targets = [session.get(Target, binding.target) for binding in bindings if binding.target is not None]
+    clip.tagged = bool(bindings)
+    clip.submitted = any(target is not None and target.submitted_at is not None for target in targets)
+    session.add(clip)
 
 
 def _clip_bound(session: Session, _seq: int, time: str, entry: case_entries.ClipBound) -> None:
@@ -73,10 +89,7 @@ def _clip_bound(session: Session, _seq: int, time: str, entry: case_entries.Clip
     for position, proof in enumerate(text.proves if text else ()):
         ranges = json.dumps([[each.start_ms, each.end_ms] for each in proof.ranges])
         session.add(Proves(binding=fact.binding, position=position, text=proof.text, ranges=ranges))
-    clip = session.get(Clip, fact.clip)
-    if clip is not None:
-        clip.tagged = True
-        session.add(clip)
+    _mark_clip(session, fact.clip)
 
 
 def _clip_unbound(session: Session, _seq: int, _time: str, entry: case_entries.ClipUnbound) -> None:
@@ -86,15 +99,9 @@ def _clip_unbound(session: Session, _seq: int, _time: str, entry: case_entries.C
 
 
 def _remove_binding(session: Session, binding: Binding) -> None:
-    clip_id = binding.clip
     session.execute(delete(Proves).where(col(Proves.binding) == binding.binding))
     session.delete(binding)
-    session.flush()
-    clip = session.get(Clip, clip_id)
-    if clip is not None:
-        others = select(Binding.binding).where(Binding.clip == clip_id).limit(1)
-        clip.tagged = session.exec(others).first() is not None
-        session.add(clip)
+    _mark_clip(session, binding.clip)
 
 
 def _clip_amended(session: Session, _seq: int, _time: str, entry: case_entries.ClipAmended) -> None:

@@ -29,6 +29,7 @@ _LIST_COLUMNS = (
     "clip",
     "unit",
     "tagged",
+    "submitted",
     "important",
     "recorder",
     "collector",
@@ -171,6 +172,7 @@ class Clip(Table, table=True):
     place_source: str | None = None
     sensitivity: str = "ordinary"
     tagged: bool = False
+    submitted: bool = Field(default=False, description="bound to a case that was submitted for review")
     conflicts: int = 0
     missing_bytes: int = 0
     checked_at: str | None = None

@@ -47,6 +47,8 @@ def visible_clip(viewer: Viewer) -> ColumnElement[bool]:
     conditions: list[ColumnElement[bool]] = []
     if Role.CLERK in viewer.roles:
         conditions.append(CLIP.c.unit == viewer.unit)
+    if viewer.roles & _REVIEWING:
+        conditions.append(CLIP.c.submitted.is_(True))
     named = _named_clips(viewer)
     if named:
         # Beside a unit's clips the ids are looked at only for the few rows of other units; alone they lead the search.
@@ -57,7 +59,7 @@ def visible_clip(viewer: Viewer) -> ColumnElement[bool]:
 
 def sees_by_name(viewer: Viewer) -> bool:
     """Say whether all the viewer sees are clips named one by one, not a whole unit or everything."""
-    return not viewer.roles & {Role.INSPECTOR, Role.CLERK}
+    return not viewer.roles & {Role.INSPECTOR, Role.CLERK, *_REVIEWING}
 
 
 def scanned(column: ColumnElement[str]) -> ColumnElement[str]:
@@ -83,8 +85,6 @@ def _named_clips(viewer: Viewer) -> list[Select[tuple[str]]]:
             .join(HANDLER, HANDLER.c.target == BINDING.c.target)
             .where(HANDLER.c.person == viewer.person)
         )
-    if viewer.roles & _REVIEWING:
-        queries.append(select(BINDING.c.clip).join(TARGET, TARGET.c.target == BINDING.c.target).where(_submitted()))
     return queries
 
 

@@ -7,7 +7,7 @@ import typer
 
 from station import daemon
 from station.actions.login import issue_console_code
-from station.actions.setup import make_home
+from station.actions.setup import default_settings, make_home
 from station.cli.console import HomeOption, answer, messages, open_home, open_station, say, t
 from station.config import Home, home_folder
 from station.database import Database
@@ -24,7 +24,7 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def _init(home: HomeOption = None) -> None:
-    station = make_home(home_folder(home), settings=daemon.default_settings())
+    station = make_home(home_folder(home), settings=default_settings())
     database = Database(station.database_url)
     answer(t("There is a station in {folder} now", folder=station.root))
     code = issue_console_code(database, "first_admin")

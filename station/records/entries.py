@@ -21,7 +21,8 @@ Readback = Literal["direct", "dropped", "none"]
 class Part(BaseModel):
     """Base of all parts: immutable, unknown keys rejected."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Validators are built when first used: a docking needs few of the many types, and starts sooner.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Actor(Part):
@@ -63,7 +64,7 @@ class Proof(Part):
 class Entry(BaseModel):
     """Base of all entries: `TYPE` is the record's type, `fact` is never missing."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     TYPE: ClassVar[str]
 
     def subjects(self) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ class Catalogue:
         self.database = database
         self._pending: list[SQLModel] = []
         self._clips: dict[str, tables.Clip] = {}
+        self._submitted: set[str | None] = set()
         self._stale = True  # what the test before left there
 
     def store(self) -> None:
@@ -137,6 +138,7 @@ class Catalogue:
         self.add(*(tables.Handler(target=target, person=person) for person in handlers))
 
     def submitted(self, target: str, **other: Any) -> None:
+        self._submitted.add(target)
         self.target(target, status="submitted", submitted_at=NOON, **other)
 
     def bind(
@@ -160,5 +162,6 @@ class Catalogue:
             )
         )
         self._clips[clip].tagged = True
+        self._clips[clip].submitted |= target in self._submitted
         self.add(self._clips[clip])
         return binding
