@@ -1,7 +1,9 @@
 """A station for tests: real database, ledger and catalogue, a vault with small originals; the signer is missing."""
 
 import hashlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,6 +57,19 @@ class UnsignedCustody(Custody):
 
     def seal(self) -> Checkpoint:
         raise SignerUnavailableError("There is no signer in this test")
+
+
+@contextmanager
+def memory_station(**settings: object) -> Iterator["FakeStation"]:
+    """Yield a station with a recorder docked that nobody holds, in memory where there is /dev/shm: syncing is slow."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
+        made = FakeStation(Path(folder) / "home", **settings)
+        made.take_in_recorder()
+        try:
+            yield made
+        finally:
+            made.database.dispose()
 
 
 @cache

@@ -2,26 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from station.catalogue.views import Viewer
-from tests.fakes.stations import FakeStation
+from tests.fakes.stations import FakeStation, memory_station
 
 ADDRESS = "http://127.0.0.1:8470"
 FROM_OUR_PAGES = {"origin": ADDRESS, "accept": "text/html"}
 
 
 @pytest.fixture
-def station(tmp_path: Path) -> Iterator[FakeStation]:
+def station() -> Iterator[FakeStation]:
     """Yield a station with a recorder docked that nobody holds."""
-    made = FakeStation(tmp_path / "home")
-    made.take_in_recorder()
-    yield made
-    made.database.dispose()
+    with memory_station() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from station.catalogue.views import Viewer
 from station.digest import new_id
 from station.errors import ConfigError
 from station.records.terms import Role
-from tests.fakes.stations import FakeStation
+from tests.fakes.stations import FakeStation, memory_station
 from tests.unit.api.conftest import ADDRESS, FROM_OUR_PAGES
 
 ALL = "officer clerk handler reviewer approver inspector auditor admin"
@@ -95,9 +95,14 @@ def test_the_table_of_policies_lets_in_who_should_get_in(actor: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+def matrix() -> Iterator[Matrix]:
     """Yield a station, an open application, and a session's secret for each kind of visitor."""
-    station = FakeStation(tmp_path_factory.mktemp("matrix") / "home")
+    with memory_station() as station:
+        yield from browse_as_everybody(station)
+
+
+def browse_as_everybody(station: FakeStation) -> Iterator[Matrix]:
+    """Yield what the matrix needs of a station."""
     tokens, viewers = {}, {}
     for actor in ACTORS[1:]:
         viewer = station.person(actor, *([Role(actor)] if actor != "nobody" else []))
@@ -112,7 +117,6 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
         raise_server_exceptions=False,
     ) as client:
         yield station, client, tokens, viewers
-    station.database.dispose()
 
 
 @pytest.mark.parametrize("actor", ACTORS)
