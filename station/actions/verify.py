@@ -26,7 +26,7 @@ from station.ledger.audit_source import audit_database
 from station.ledger.entry import leaf_of, parse_record
 from station.ledger.merkle import inclusion_proof, verify_inclusion
 from station.ledger.note import Checkpoint, verify_checkpoint
-from station.ledger.sign import Signer, home_verifier
+from station.ledger.sign import Signer, home_verifier, remembered
 from station.records.docking_entries import ClipConflicted, ClipIncomplete, ClipIngested, DockingFinished
 from station.records.entries import Actor
 from station.records.log_entries import CheckCompleted
@@ -147,7 +147,7 @@ def check_all(
 ) -> CheckResult:
     """Audit the ledger, compare the catalogue with a rebuild, and re-read every blob that the ledger names."""
     result = CheckResult("all")
-    signed = _signer_memory(home, result)
+    signed = _signer_memory(home, database, result)
     audit = audit_database(database, home_verifier(home), signed.note if signed else None)
     result.log_size = audit.size
     result.damage += [Problem(each.kind, each.subject, each.message) for each in audit.findings]
@@ -163,9 +163,9 @@ def check_all(
     return _enter(custody, result, actor)
 
 
-def _signer_memory(home: Home, result: CheckResult) -> Checkpoint | None:
+def _signer_memory(home: Home, database: Database, result: CheckResult) -> Checkpoint | None:
     try:
-        return Signer(home).head()
+        return remembered(Signer(home), database)
     except SignerUnavailableError as error:
         result.unchecked.append(Problem("signer.unavailable", None, error.message))
         return None

@@ -10,7 +10,7 @@ from station.database import Database
 from station.errors import DamagedError, NotFoundError, SignerRefusedError, SignerUnavailableError
 from station.ledger import log
 from station.ledger.audit_source import audit_database
-from station.ledger.sign import Signer, home_verifier
+from station.ledger.sign import Signer, home_verifier, remembered
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -46,8 +46,8 @@ def audit(home: HomeOption = None, json: JsonOption = False) -> None:
     station = open_home(home)
     database = Database(station.database_url)
     try:
-        signed = Signer(station).head().note
-    except (SignerUnavailableError, SignerRefusedError, DamagedError) as error:
+        signed: str | None = remembered(Signer(station), database).note
+    except SignerUnavailableError as error:
         say(t("No signer answers, so the log is checked without its memory: {reason}", reason=error.message))
         signed = None
     result = audit_database(database, home_verifier(station), signed)

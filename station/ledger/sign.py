@@ -5,6 +5,7 @@ against the stored tree; a database that is shorter than, or other than, what wa
 Calls can be repeated: an answer that was lost is found again, and nothing new gives the same checkpoint again.
 """
 
+import contextlib
 import socket
 import subprocess
 import sys
@@ -41,7 +42,7 @@ from station.ledger.service import (
     serve,
 )
 
-__all__ = ["Signer", "create_home_key", "home_verifier", "main", "serve", "start_signer"]
+__all__ = ["Signer", "create_home_key", "home_verifier", "main", "remembered", "serve", "start_signer"]
 
 _TRIES = 5
 _START_SECONDS = 60.0
@@ -140,6 +141,17 @@ class Signer:
             kept="What was appended is kept and will be signed for later",
             hint=f"Look into {self.home.run / LOG_FILE}",
         )
+
+
+def remembered(signer: Signer, database: Database) -> Checkpoint:
+    """Return what the signer remembers, for an audit of `database`.
+
+    A checkpoint that a kill kept from being stored is stored first; a database too damaged for that is audited as it
+    is. Raises SignerUnavailableError, SignerRefusedError when the signer itself is in trouble.
+    """
+    with contextlib.suppress(DamagedError, DatabaseError, SignerRefusedError):
+        signer.checkpoint(database)
+    return signer.head()
 
 
 class _Channel:
