@@ -7,7 +7,7 @@ import typer
 
 from station.cli.console import HomeOption, JsonOption, answer, answer_json, open_home, say, t
 from station.database import Database
-from station.errors import DamagedError, NotFoundError, SignerRefusedError, SignerUnavailableError
+from station.errors import NotFoundError, SignerUnavailableError
 from station.ledger import log
 from station.ledger.audit_source import audit_database
 from station.ledger.sign import Signer, home_verifier, remembered
