@@ -99,7 +99,7 @@ class Translator:
 
     def number(self, value: float) -> str:
         """Return a figure with the language's separators."""
-        return format_decimal(value, locale=self.locale)
+        return format_decimal(value, locale=_babel_locale(self.locale))
 
     def size(self, size_bytes: int) -> str:
         """Return a size in decimal units (1 kB is 1000 bytes), three digits at most before the unit: `1.25 GB`."""
@@ -107,7 +107,7 @@ class Translator:
         while value >= 999.5 and unit < len(_UNITS) - 1:
             value, unit = value / 1000, unit + 1
         pattern = "0" if unit == 0 or value >= 99.95 else "0.0" if value >= 9.995 else "0.00"
-        return f"{format_decimal(value, format=pattern, locale=self.locale)} {_UNITS[unit]}"
+        return f"{format_decimal(value, format=pattern, locale=_babel_locale(self.locale))} {_UNITS[unit]}"
 
     def duration(self, duration_ms: int) -> str:
         """Return a length as on a player: `1:05`, `1:02:03`."""
@@ -157,7 +157,7 @@ class Translator:
 
     def _format(self, moment: datetime, key: str) -> str:
         pattern = self.catalogue.ugettext(f"code:format.{key}")
-        return format_datetime(moment, format=pattern, tzinfo=self.zone, locale=self.locale)
+        return format_datetime(moment, format=pattern, tzinfo=self.zone, locale=_babel_locale(self.locale))
 
 
 def translator(locale: str, zone: ZoneInfo | None = None) -> Translator:
@@ -174,6 +174,12 @@ def negotiate(preferences: Iterable[str], default: str = LOCALES[0]) -> str:
             if Locale.parse(locale).language == language:
                 return locale
     return default
+
+
+@cache
+def _babel_locale(locale: str) -> Locale:
+    # Babel looks through all its languages for a name, and no further for what it has parsed: a page has 120 times.
+    return Locale.parse(locale)
 
 
 @cache
