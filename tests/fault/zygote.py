@@ -1,0 +1,58 @@
+"""Starts `station dock` over and over in a process group of its own and kills it after a while.
+
+A process with everything imported, from which each docking is forked, so that a kill hits the docking and not the
+import of its modules. Reads a JSON line {home, source, after_seconds, log} and answers {killed, seconds, code}.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from station.cli import main
+from station.clock import monotonic
+
+
+def serve() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    for line in sys.stdin:
+        order = json.loads(line)
+        started = monotonic()
+        pid = os.fork()
+        if pid == 0:
+            _dock(order)
+        after = order["after_seconds"]
+        ended = signal.sigtimedwait({signal.SIGCHLD}, after) if after is not None else signal.sigwait({signal.SIGCHLD})
+        if ended is None:
+            os.killpg(pid, signal.SIGKILL)
+            signal.sigwait({signal.SIGCHLD})
+        _, status = os.waitpid(pid, 0)
+        answer = {
+            "killed": os.WIFSIGNALED(status),
+            "seconds": monotonic() - started,
+            "code": os.waitstatus_to_exitcode(status),
+        }
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+def _dock(order: dict[str, str]) -> None:
+    os.setsid()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    log = os.open(Path(order["log"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    sys.argv = ["station", "dock", order["source"], "--json", "--home", order["home"]]
+    code = 70
+    try:
+        main()
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 70
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    serve()
