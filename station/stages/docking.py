@@ -31,6 +31,7 @@ from station.records.reading import Copied, CopyProgress, Fault
 from station.records.terms import ClipStage, FileResult
 from station.state.folders import folder_identity
 
+_SIGN_SECONDS = 1.0
 _RESULTS = {Step.HOLD: FileResult.HELD, Step.SKIP: FileResult.SKIPPED, Step.FAIL: FileResult.FAILED}
 
 
@@ -64,6 +65,7 @@ class Docking:
         self._lines: dict[int, FileAccount] = {}
         self._items: dict[int, PlanItem] = {}
         self._bytes_settled = 0
+        self._signed_at = clock.monotonic()
         self.account = Account(docking, recorder="", profile=profile.id)
 
     def recognise(self, request: Request, listing: Listing, kind: str, unit: str) -> None:
@@ -172,7 +174,7 @@ class Docking:
         if not self._keep(item, settled, partial=bool(copied.bad_ranges)):
             return
         clip, fresh = self._enter(item, copied, settled)
-        self._custody.seal()
+        self._sign_now_and_then()
         result = FileResult.HELD if not fresh else FileResult.INCOMPLETE if copied.bad_ranges else FileResult.NEW
         self._settle(item, result, "bad_ranges" if copied.bad_ranges else None, settled.sha256, clip)
 
@@ -193,6 +195,12 @@ class Docking:
         """Note a trouble with one file in words, beside the code in its line."""
         if what:
             self.account.faults += (f"{item.path_text}: {what}",)
+
+    def _sign_now_and_then(self) -> None:
+        """Have the head signed once a second at most: a signature covers all entries before it."""
+        if clock.monotonic() - self._signed_at >= _SIGN_SECONDS:
+            self._custody.seal()
+            self._signed_at = clock.monotonic()
 
     def _enter(self, item: PlanItem, copied: Copied, settled: Settled) -> tuple[str, bool]:
         """Append the clip's entry; returns its id, and False when another docking entered it meanwhile."""
