@@ -1,0 +1,141 @@
+"""Entries of every type about one clip, so that every table of the catalogue has a row."""
+
+from station.custody import Custody
+from station.records.case_entries import (
+    ClipAmended,
+    ClipBound,
+    ClipClassified,
+    ClipUnbound,
+    TargetOpened,
+    TargetResolved,
+    TargetSubmitted,
+)
+from station.records.docking_entries import ClipProbed, HolderIssued, HolderReturned
+from station.records.entries import Actor, Entry, Place, Proof, TimeRange
+from station.records.log_entries import AccessDenied, AccessListed, AccessOpened, AlarmRaised, CheckCompleted
+from station.records.people_entries import AccountChanged, PersonDescribed, RolesGranted, SessionOpened
+from station.records.terms import (
+    EnforcementStage,
+    NoneReason,
+    Role,
+    Sensitivity,
+    Source,
+    TargetKind,
+)
+
+ZHANG = Actor(person="zhang", via="web", session="s1", strength="password")
+TIME = "2026-08-04T10:00:00.000000Z"
+
+
+def entries_about(clip: str, recorder: str) -> tuple[Entry, ...]:
+    """Return one entry after another, each allowed after those before it."""
+    return (
+        PersonDescribed(
+            fact=PersonDescribed.Fact(person="zhang", kind="officer"),
+            names=PersonDescribed.Names(name="张三", login="zhang", unit="一大队", police_number="000001"),
+            actor=ZHANG,
+        ),
+        RolesGranted(fact=RolesGranted.Fact(person="zhang", roles=(Role.OFFICER, Role.HANDLER)), actor=ZHANG),
+        AccountChanged(fact=AccountChanged.Fact(person="zhang", change="password_set"), actor=ZHANG),
+        SessionOpened(fact=SessionOpened.Fact(session="s1"), actor=ZHANG),
+        HolderIssued(fact=HolderIssued.Fact(holding="h1", recorder=recorder, person="zhang", since=TIME), actor=ZHANG),
+        HolderReturned(
+            fact=HolderReturned.Fact(holding="h1", recorder=recorder, person="zhang", until=TIME), actor=ZHANG
+        ),
+        ClipProbed(
+            fact=ClipProbed.Fact(
+                clip=clip, tool="ffprobe", tool_version="5.1", ok=True, duration_ms=1000, width=640, playable="original"
+            ),
+            place=Place(latitude="38.04", longitude="114.5", datum="WGS-84"),
+        ),
+        TargetOpened(
+            fact=TargetOpened.Fact(
+                target="t1", kind=TargetKind.CASE, handlers=("zhang",), number_source=Source.CASE_SYSTEM
+            ),
+            names=TargetOpened.Names(number="冀石执罚〔2026〕第12号", title="占道经营", unit="一大队"),
+            actor=ZHANG,
+        ),
+        TargetOpened(
+            fact=TargetOpened.Fact(target="m1", kind=TargetKind.MATTER, number_source=Source.OFFICER),
+            names=TargetOpened.Names(number="待-1"),
+            actor=ZHANG,
+        ),
+        _bound("b1", clip, TargetKind.CASE, "t1"),
+        _bound("b2", clip, TargetKind.MATTER, "m1"),
+        ClipBound(
+            fact=ClipBound.Fact(
+                binding="b3",
+                action="a3",
+                clip=clip,
+                kind=TargetKind.NONE,
+                none_reason=NoneReason.PATROL,
+                source=Source.OFFICER,
+            ),
+            actor=ZHANG,
+        ),
+        ClipUnbound(fact=ClipUnbound.Fact(binding="b3", clip=clip, kind=TargetKind.NONE), actor=ZHANG),
+        TargetResolved(
+            fact=TargetResolved.Fact(target="m1", kind=TargetKind.MATTER, outcome="numbered", into="t1"), actor=ZHANG
+        ),
+        ClipAmended(
+            fact=ClipAmended.Fact(clip=clip, field="time", source=Source.OFFICER, recorded_at=TIME), actor=ZHANG
+        ),
+        ClipAmended(
+            fact=ClipAmended.Fact(clip=clip, field="place", source=Source.OFFICER),
+            place=Place(text="中山路 1 号"),
+            actor=ZHANG,
+        ),
+        ClipAmended(
+            fact=ClipAmended.Fact(clip=clip, field="collector", source=Source.CLERK),
+            people=ClipAmended.People(collector="zhang", companions=("li",)),
+            text=ClipAmended.Text(reason="领用登记漏记"),
+            actor=ZHANG,
+        ),
+        ClipClassified(fact=ClipClassified.Fact(clip=clip, sensitivity=Sensitivity.PRIVACY), actor=ZHANG),
+        TargetSubmitted(
+            fact=TargetSubmitted.Fact(submission="u1", target="t1", clips=(clip,), log_size=1), actor=ZHANG
+        ),
+        AlarmRaised(
+            fact=AlarmRaised.Fact(alarm="al1", kind="bytes_changed", about=f"clip:{clip}"),
+            detail=AlarmRaised.Detail(text="0001.mp4"),
+        ),
+        CheckCompleted(
+            fact=CheckCompleted.Fact(
+                check="c1", scope="clip", clips=(clip,), originals_checked=1, outcome="sound", log_size=1,
+                readback="direct",
+            ),
+            actor=ZHANG,
+        ),
+        AccessOpened(
+            fact=AccessOpened.Fact(access="x1"), look=AccessOpened.Look(clip=clip, kind="play"), actor=ZHANG
+        ),
+        AccessListed(
+            fact=AccessListed.Fact(access="x2"), look=AccessListed.Look(clips=(clip,), route="/clips"), actor=ZHANG
+        ),
+        AccessDenied(
+            fact=AccessDenied.Fact(access="x3", count=2),
+            look=AccessDenied.Look(about=f"clip:{clip}", route="/c", minute="2026-08-04T10:00", reason="role"),
+            actor=ZHANG,
+        ),
+    )  # fmt: skip
+
+
+def fill_all_tables(custody: Custody, clip: str) -> None:
+    """Append them, with a holding that covers the clip."""
+    custody.append(*entries_about(clip, "r1"))
+
+
+def _bound(binding: str, clip: str, kind: TargetKind, target: str) -> ClipBound:
+    return ClipBound(
+        fact=ClipBound.Fact(
+            binding=binding,
+            action=f"a-{binding}",
+            clip=clip,
+            kind=kind,
+            target=target,
+            stage=EnforcementStage.ON_SITE,
+            source=Source.OFFICER,
+        ),
+        text=ClipBound.Text(proves=(Proof(text="现场情况", ranges=(TimeRange(start_ms=0, end_ms=500),)),), note="备注"),
+        actor=ZHANG,
+    )
