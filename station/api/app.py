@@ -121,11 +121,11 @@ def tick(station: Station) -> None:
     """Do what the clock starts; trouble is logged and tried again at the next tick."""
     try:
         access.flush_refusals(station.custody, station.database)
-        _seal(station)
         now = clock.now()
         with station.database.write() as session:
             sessions.drop_expired(session, station.idle, now)
             accounts.drop_expired(session, now)
+        _seal(station)  # last: without a signer it fails, and the rest is done all the same
     except StationError as error:
         _logger.error("tick_failed", error=type(error).__name__, message=error.message)
 

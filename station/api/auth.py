@@ -120,6 +120,8 @@ class Enforcer:
     def __call__(self, connection: HTTPConnection) -> None:
         """Note the visit for the route's code; raises NotLoggedInError, RefusedError, NotFoundError."""
         station = station_of(connection)
+        if self.route.startswith("POST "):
+            station.pulse.beat()
         visit = find_visit(station, connection)
         connection.state.visit = visit
         connection.state.route = self.route

@@ -23,6 +23,8 @@ from station.evidence.store import LocalStore
 from station.records.entries import Actor
 from station.state.sessions import OpenSession
 
+_STALE_SECONDS = 5.0
+_ANSWERS = 200
 Value = TypeVar("Value")
 
 
@@ -36,26 +38,42 @@ class Visit:
     actor: Actor
 
 
-class Memory(Generic[Value]):
-    """Remembers answers that depend on the catalogue alone, until its next entry; a few hundred of them at most."""
+class Pulse:
+    """When somebody last sent a form: until shortly after it, figures are never older than the catalogue."""
 
     def __init__(self) -> None:
-        self._entries = -1
-        self._values: dict[object, Value] = {}
+        self.beat_at = float("-inf")
+
+    def beat(self) -> None:
+        """Note a form."""
+        self.beat_at = clock.monotonic()
+
+
+class Memory(Generic[Value]):
+    """Remembers answers that depend on the catalogue alone; a few hundred of them at most.
+
+    An answer holds until the catalogue's next entry. While a card is taken in or many people look, entries come all the
+    time: then it may be up to some seconds old, unless somebody has just sent a form and looks for what it changed.
+    """
+
+    def __init__(self, pulse: Pulse) -> None:
+        self._pulse = pulse
+        self._values: dict[object, tuple[int, float, Value]] = {}
         self._lock = Lock()
 
     def get(self, session: Session, key: object, make: Callable[[], Value]) -> Value:
-        """Return the answer for `key`, made now unless nothing was appended since it was."""
-        entries = applied(session)
+        """Return the answer for `key`, made now unless a remembered one still holds."""
+        entries, now = applied(session), clock.monotonic()
+        quiet = now - self._pulse.beat_at > _STALE_SECONDS
         with self._lock:
-            if entries != self._entries or len(self._values) > 200:
-                self._entries, self._values = entries, {}
-            elif key in self._values:
-                return self._values[key]
+            held = self._values.get(key)
+        if held is not None and (held[0] == entries or (quiet and now - held[1] < _STALE_SECONDS)):
+            return held[2]
         value = make()
         with self._lock:
-            if entries == self._entries:
-                self._values[key] = value
+            if len(self._values) >= _ANSWERS:
+                self._values.clear()
+            self._values[key] = (entries, now, value)
         return value
 
 
@@ -72,9 +90,14 @@ class Station:
     limits: Limits = field(default_factory=Limits)
     verifying: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(2))
     stopping: Event = field(default_factory=Event)
-    figures: "Memory[Counts]" = field(default_factory=lambda: Memory[Counts]())
-    people: "Memory[tuple[PersonView, ...]]" = field(default_factory=lambda: Memory[tuple[PersonView, ...]]())
-    recorders: "Memory[tuple[RecorderView, ...]]" = field(default_factory=lambda: Memory[tuple[RecorderView, ...]]())
+    pulse: Pulse = field(default_factory=Pulse)
+    figures: Memory[Counts] = field(init=False)
+    people: Memory[tuple[PersonView, ...]] = field(init=False)
+    recorders: Memory[tuple[RecorderView, ...]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        for name in ("figures", "people", "recorders"):
+            object.__setattr__(self, name, Memory(self.pulse))
 
     @property
     def idle(self) -> timedelta:
