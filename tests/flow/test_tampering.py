@@ -218,21 +218,14 @@ def test_one_changed_row_of_the_catalogue_is_named_and_rebuild_restores_it(fille
     restored(filled)
 
 
-@pytest.mark.parametrize("table", CATALOGUE)
-def test_one_deleted_row_of_the_catalogue_is_named_and_rebuild_restores_it(filled: Station, table: str) -> None:
+@pytest.mark.parametrize("how", ["DELETE FROM {0} WHERE rowid = (SELECT max(rowid) FROM {0})", "DROP TABLE {0}"])
+def test_deleted_rows_and_dropped_tables_are_all_named_and_rebuild_restores_them(filled: Station, how: str) -> None:
     with connect(filled) as connection:
-        connection.execute(f"DELETE FROM {table} WHERE rowid = (SELECT max(rowid) FROM {table})")  # noqa: S608
+        for table in CATALOGUE:
+            connection.execute(how.format(table))
         put_guards_back(connection)
-    assert table in named(filled.verify())
-    restored(filled)
-
-
-@pytest.mark.parametrize("table", CATALOGUE)
-def test_a_dropped_table_of_the_catalogue_is_named_and_rebuild_restores_it(filled: Station, table: str) -> None:
-    with connect(filled) as connection:
-        connection.execute(f"DROP TABLE {table}")
-        put_guards_back(connection)
-    assert table in named(filled.verify())
+    report = named(filled.verify())
+    assert [table for table in CATALOGUE if f"table {table} " not in report] == []
     restored(filled)
 
 
@@ -279,12 +272,14 @@ def test_flipped_bits_in_the_pages_of_a_table_are_named_and_the_catalogue_restor
     chance = random.Random(f"{table} {seed}")
     page = chance.choice(pages_of(filled, table))
     with (filled.root / "station.db").open("r+b") as file:
-        # The cells are at the end of a page; what lies between them and the header is unused.
-        at = (page - 1) * PAGE + (chance.randrange(0, 8) if seed == 0 else chance.randrange(PAGE - 64, PAGE))
-        file.seek(at)
-        (old,) = file.read(1)
-        file.seek(at)
-        file.write(bytes([old ^ 1 << chance.randrange(8)]))
+        file.seek((page - 1) * PAGE)
+        content = file.read(PAGE)
+        # Cells lie at the end of a page, from where its header says; zeros there may be used by nothing.
+        cells = int.from_bytes(content[5:7], "big")
+        used = [at for at in range(cells, PAGE) if content[at]] if cells < PAGE else list(range(PAGE))
+        at = chance.randrange(8) if seed == 0 else chance.choice(used)
+        file.seek((page - 1) * PAGE + at)
+        file.write(bytes([content[at] ^ 1 << chance.randrange(8)]))
     report = named(filled.verify())
     if table in LEDGER:
         assert filled.audit()["code"] == 1
@@ -318,7 +313,7 @@ def test_a_database_rolled_back_to_an_older_copy_is_told_and_takes_nothing_more(
     size = filled.rows("SELECT count(*) FROM record")
     audit = filled.audit()
     assert audit["code"] == 1
-    assert [finding["kind"] for finding in audit["findings"]] == ["log.shorter"]
+    assert "log.shorter" in [finding["kind"] for finding in audit["findings"]]
     assert "log.shorter" in named(filled.verify())
     shutil.copy(older, filled.root / "station.db")
     said = filled.run("dock", folder, "--json")
