@@ -90,6 +90,8 @@ def events() -> StreamingResponse:
 
 @app.get("/{path:path}")
 def page(request: Request, path: str) -> HTMLResponse:
+    if request.headers.get("hx-request") and "cursor" in request.query_params:
+        path = "clips-more-table" if request.query_params.get("view") == "table" else "clips-more"
     shown = samples.PAGES.get(path)
     if shown is None:
         return HTMLResponse("\n".join(f'<p><a href="/{each}">{each}</a></p>' for each in samples.PAGES))

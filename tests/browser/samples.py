@@ -191,7 +191,7 @@ class Shown:
 
 def _clips(view: Any, rows: tuple[views.ClipRow, ...] = ROWS, **form: str) -> pages.ClipsPage:
     page = views.ClipPage(rows, 1286 if rows else 0, "abc" if rows else None)
-    return pages.ClipsPage(page, views.ClipFilter(), form, PEOPLE, RECORDERS, view, POSTERS)
+    return pages.ClipsPage(page, views.ClipFilter(), {"view": view, **form}, PEOPLE, RECORDERS, view, POSTERS)
 
 
 def _group(number: int, count: int, **changes: Any) -> views.RecordingGroup:
