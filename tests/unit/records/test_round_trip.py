@@ -1,0 +1,179 @@
+"""Every entry type goes into the ledger's bytes and comes back as it was."""
+
+from collections.abc import Mapping
+
+import pytest
+from pydantic import ValidationError
+
+from station.errors import DamagedError
+from station.ledger.entry import make_part, make_payload, make_record, parse_part
+from station.records.case_entries import ClipAmended, ClipBound
+from station.records.docking_entries import (
+    ClipConflicted,
+    ClipFact,
+    ClipIncomplete,
+    ClipIngested,
+    ClipNames,
+    DockingFinished,
+    DockingStarted,
+    RecorderKnown,
+    Volume,
+)
+from station.records.entries import Entry
+from station.records.log_entries import LogStarted, PayloadErased
+from station.records.reading import BadRange, RawName, RawTimes
+from station.records.registry import ENTRY_TYPES, read_entry
+from station.records.terms import FileResult, NoneReason, Source, TargetKind, TimeTrust
+from tests.flow.filling import TIME, ZHANG, entries_about
+
+HEX = "ab" * 32
+FACT = ClipFact(
+    clip="c1",
+    docking="d1",
+    recorder="r1",
+    digest={"sha256": HEX},
+    size_bytes=2**40,
+    media="video",
+    container="mov",
+    readback="direct",
+    important=True,
+    sequence=7,
+    device_time="2026-08-04T18:00:00",
+    zone="Asia/Shanghai",
+    recorded_at=TIME,
+    time_source=Source.FILE_NAME,
+    time_trust=TimeTrust.PLAIN,
+)
+NAMES = ClipNames(
+    path=(RawName(raw="ffd6", encoding="fat-8.3:gbk", text="执法\N{REPLACEMENT CHARACTER}"),),
+    volume=0,
+    address=2**52,
+    times=RawTimes(modified="2026-08-04T10:00:02"),
+    police_number="000001",
+)
+MORE: tuple[Entry, ...] = (
+    LogStarted(fact=LogStarted.Fact(origin="evidence-station/x", software="evidence-station 0")),
+    PayloadErased.model_validate({"fact": {"seq": 1, "part": "names", "digest": HEX, "ground": "court"}}),
+    RecorderKnown(
+        fact=RecorderKnown.Fact(recorder="r1", profile="generic-storage", identified_by="serial"),
+        names=RecorderKnown.Names(identity="serial:1", serial="1", unit="一大队"),
+    ),
+    DockingStarted(
+        fact=DockingStarted.Fact(
+            docking="d1",
+            recorder="r1",
+            profile="p",
+            profile_version="1",
+            source_kind="image",
+            slot=3,
+            volumes=(Volume(volume=0, offset_bytes=512, file_system="fat32"),),
+            tools={"pytsk3": "1"},
+        ),
+        names=DockingStarted.Names(source="/dev/sdb", serials=("1234", None), labels=(None, "CARD")),
+        actor=ZHANG,
+    ),
+    ClipIngested(fact=FACT, names=NAMES),
+    ClipIncomplete(
+        fact=FACT, gaps=ClipIncomplete.Gaps(ranges=(BadRange(offset_bytes=0, length_bytes=512),), more=3), names=NAMES
+    ),
+    ClipConflicted(
+        fact=ClipConflicted.Fact(clip="c1", docking="d1", held={"sha256": HEX}, digest={"sha256": HEX}, kept=True)
+    ),
+    DockingFinished(
+        fact=DockingFinished.Fact(
+            docking="d1",
+            recorder="r1",
+            counts={FileResult.NEW: 2, FileResult.HELD: 0},
+            size_bytes=1,
+            whole=False,
+            listing={"sha256": HEX},
+        ),
+        detail=DockingFinished.Detail(text="读取中断"),
+    ),
+)
+SAMPLES = (*MORE, *entries_about("c1", "r1"))
+
+
+def stored(entry: Entry) -> dict[str, bytes]:
+    draft = entry.draft()
+    return {name: make_part(value) for name, value in draft.parts.items()}
+
+
+def read_back(entry: Entry, parts: Mapping[str, bytes]) -> Entry:
+    return read_entry(0, entry.TYPE, {name: parse_part(part) for name, part in parts.items()})
+
+
+def test_there_is_a_sample_of_every_entry_type() -> None:
+    assert {entry.TYPE for entry in SAMPLES} == set(ENTRY_TYPES)
+
+
+@pytest.mark.parametrize("entry", SAMPLES, ids=lambda entry: entry.TYPE)
+def test_an_entry_comes_back_from_its_stored_parts_as_it_was(entry: Entry) -> None:
+    assert read_back(entry, stored(entry)) == entry
+
+
+@pytest.mark.parametrize("entry", SAMPLES, ids=lambda entry: entry.TYPE)
+def test_an_entry_has_a_form_the_ledger_takes(entry: Entry) -> None:
+    draft = entry.draft()
+    payload = make_payload(stored(entry))
+    record = make_record(
+        log="evidence-station/x",
+        seq=0,
+        prev=HEX,
+        type=draft.type,
+        time=TIME,
+        payload=HEX,
+        subjects=dict.fromkeys(draft.subjects),
+    )
+    assert len(set(draft.subjects)) == len(draft.subjects)
+    assert payload.startswith(b'{"parts":')
+    assert draft.type.encode() in record
+
+
+@pytest.mark.parametrize("entry", SAMPLES, ids=lambda entry: entry.TYPE)
+def test_an_entry_without_its_erasable_parts_can_still_be_read(entry: Entry) -> None:
+    left = read_back(entry, {"fact": stored(entry)["fact"]})
+    assert left.draft().parts == {"fact": entry.draft().parts["fact"]}
+    assert left.subjects() == entry.subjects()
+
+
+@pytest.mark.parametrize("entry", SAMPLES, ids=lambda entry: entry.TYPE)
+def test_no_fact_holds_a_name_a_number_or_a_place(entry: Entry) -> None:
+    fact = str(entry.draft().parts["fact"])
+    personal = ("张三", "000001", "占道", "中山路", "0001.mp4", "冀石", "执法", "一大队", "CARD", "/dev")
+    assert [word for word in personal if word in fact] == []
+
+
+def test_an_unknown_type_is_damage_that_names_the_entry() -> None:
+    with pytest.raises(DamagedError, match=r"Entry 17 .*'clip\.dreamt'"):
+        read_entry(17, "clip.dreamt", {"fact": {}})
+
+
+def test_parts_that_do_not_fit_their_type_are_damage_that_names_the_field() -> None:
+    with pytest.raises(DamagedError, match=r"Entry 3 \(log\.started\).*fact\.origin"):
+        read_entry(3, "log.started", {"fact": {"software": "x"}})
+
+
+def test_an_unknown_field_is_damage_not_ignored() -> None:
+    with pytest.raises(DamagedError):
+        read_entry(3, "log.started", {"fact": {"origin": "o", "software": "x", "more": 1}})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": TargetKind.CASE},
+        {"kind": TargetKind.NONE},
+        {"kind": TargetKind.NONE, "target": "t1", "none_reason": NoneReason.TEST},
+        {"kind": TargetKind.CASE, "target": "t1", "none_reason": NoneReason.TEST},
+    ],
+)
+def test_a_binding_has_a_target_or_a_reason_and_never_both(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        ClipBound.Fact.model_validate({"binding": "b", "action": "a", "clip": "c", "source": "officer", **wrong})
+
+
+def test_entries_can_not_be_changed_after_they_were_made() -> None:
+    entry = ClipAmended(fact=ClipAmended.Fact(clip="c", field="time", source=Source.CLERK))
+    with pytest.raises(ValidationError):
+        entry.fact.clip = "other"  # type: ignore[misc]
