@@ -1,8 +1,8 @@
-"""Card images of virtual recorders: a partitioned disk with one file system, made without the kernel's drivers.
+"""Card images like a recorder's: a partition table and one file system, made without any kernel file system driver.
 
-Guarantees: an image under its final name is finished; what it holds is told by the image itself, not by what was asked
-for; whatever was mounted or attached on the way is released again, also after a failure. Times on the card are the
-recorder's local time, as FAT and exFAT store it.
+Guarantees: files come to lie under their names with their own times, as China's local time, as recorders write them;
+the volume's label and serial are those asked for; an image appears under its name only when it is whole; what was
+mounted or attached on the way is let go of, whatever happens. Needs no root, except for exFAT (a loop device).
 """
 
 import os
@@ -10,207 +10,212 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from time import sleep
-from typing import Literal
+from pathlib import Path, PurePosixPath
+from typing import Literal, Protocol
 
-from station import clock, durable
-from station.demo.footage import RECORDER_ZONE, DemoFile, run_program
-from station.errors import DerivationError
+from station.errors import SourceError
 
 FileSystem = Literal["fat32", "exfat"]
+NO_EXFAT_NOTE = "exFAT needs root, a loop device and FUSE, which are not all to be had here: this card is FAT32 instead"
 
-EXFAT_UNAVAILABLE = "This machine can't write exFAT without a kernel driver (no FUSE): the card {name} is FAT32 instead"
-
-_SECTOR_BYTES = 512
-_PARTITION_SECTOR = 2048
-_PARTITION_OFFSET_BYTES = _PARTITION_SECTOR * _SECTOR_BYTES
-_MIB = 1024 * 1024
-# FAT32 needs 65,525 clusters of at least one sector; below that it would be FAT16 by another name.
-_SMALLEST_VOLUME_BYTES = 64 * _MIB
-_MOUNT_LIMIT_SECONDS = 10
+_MEBIBYTE = 1024 * 1024
+_START_SECTOR = 2048
+_START_BYTES = _START_SECTOR * 512
+# FAT32 is FAT32 only from 65,525 clusters on (Microsoft's specification, 3.5); with 2 KiB clusters that takes 128 MiB.
+_SMALLEST_BYTES = 160 * _MEBIBYTE
+_SECTORS_A_CLUSTER = 4
 _PARTITION_TYPES: dict[FileSystem, str] = {"fat32": "c", "exfat": "7"}
-_LOCAL_TIME = {"TZ": RECORDER_ZONE.key, "LC_ALL": "C.UTF-8", "MTOOLS_SKIP_CHECK": "1"}
+_LIMIT_SECONDS = 300
+_TAIL_BYTES = 400
+
+
+class CardFile(Protocol):
+    """One file for a card: where it goes on the card, and where its content and its time come from."""
+
+    @property
+    def path(self) -> PurePosixPath:
+        """Return the path on the card, relative to its root."""
+
+    @property
+    def source(self) -> Path:
+        """Return the file to copy."""
 
 
 @dataclass(frozen=True, slots=True)
 class CardImage:
-    """A finished card image; `note` says, in words for a person, where it is not what was asked for."""
+    """A finished image, the file system that it really has, and what a person should be told, if anything."""
 
     path: Path
     file_system: FileSystem
-    note: str
+    note: str = ""
 
 
-def make_card(image: Path, files: Sequence[DemoFile], *, label: str, serial: str, file_system: FileSystem) -> CardImage:
-    """Make a card of one partition holding `files`, or return the finished one at `image`.
+def make_card(
+    image: Path,
+    files: Sequence[CardFile],
+    *,
+    label: str,
+    serial: str,
+    file_system: FileSystem = "fat32",
+    size_bytes: int | None = None,
+) -> CardImage:
+    """Make the image of a card holding `files`; exFAT falls back to FAT32, with a note, where it can't be made.
 
-    `label`: up to 11 capitals; `serial`: the volume's, eight hexadecimal digits. Where exFAT can't be written the card
-    is FAT32 and `note` says so. Raises DerivationError when a program is missing or fails.
+    `label`: up to 11 characters; `serial`: the volume's, 8 hex digits; `size_bytes`: of the card, else as large as
+    the files ask for. Raises SourceError naming the program that failed; then there is no image.
     """
-    if not image.exists():
-        image.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".card-", dir=image.parent) as name:
-            work = Path(name)
-            _make_volume(work, files, label, serial, file_system)
-            unfinished = work / "card.img"
-            _put_in_partition(work, unfinished)
-            with unfinished.open("rb") as content:
-                os.fsync(content.fileno())
-            unfinished.replace(image)
-        durable.sync_directory(image.parent)
-    found = _file_system_of(image)
-    note = "" if found == file_system else EXFAT_UNAVAILABLE.format(name=image.name)
-    return CardImage(image, found, note)
+    if file_system == "exfat" and exfat_possible():
+        return make_exfat_card(image, files, label=label, serial=serial, size_bytes=size_bytes)
+    made = make_fat32_card(image, files, label=label, serial=serial, size_bytes=size_bytes)
+    return CardImage(made.path, "fat32", NO_EXFAT_NOTE if file_system == "exfat" else "")
 
 
-def _file_system_of(image: Path) -> FileSystem:
-    with image.open("rb") as content:
-        content.seek(_PARTITION_OFFSET_BYTES)
-        boot_sector = content.read(_SECTOR_BYTES)
-    if boot_sector[3:11] == b"EXFAT   ":
-        return "exfat"
-    if boot_sector[82:90] == b"FAT32   ":
-        return "fat32"
-    raise DerivationError(f"{image} is not a sample card", hint="Delete it, and it is made afresh")
-
-
-def _make_volume(work: Path, files: Sequence[DemoFile], label: str, serial: str, file_system: FileSystem) -> None:
-    """Make the file system in `work`/volume.img."""
-    volume = work / "volume.img"
-    if file_system == "exfat":
-        try:
-            _make_exfat(work, volume, files, label, serial)
-        except _NoFuseError:
-            volume.unlink()
-        else:
-            return
-    _make_fat32(work, volume, files, label, serial)
-
-
-def _create(volume: Path, files: Sequence[DemoFile]) -> None:
-    content_bytes = sum(each.source.stat().st_size for each in files)
-    size_bytes = max(_SMALLEST_VOLUME_BYTES, content_bytes * 5 // 4 + 16 * _MIB)
-    with volume.open("wb") as stream:
-        stream.truncate(-(-size_bytes // _MIB) * _MIB)
-
-
-def _folders(files: Sequence[DemoFile]) -> list[str]:
-    """Return every folder of the card, parents first."""
-    folders = {str(parent) for each in files for parent in each.path.parents if parent.name}
-    return sorted(folders)
-
-
-def _make_fat32(work: Path, volume: Path, files: Sequence[DemoFile], label: str, serial: str) -> None:
-    log = work / "fat32.log"
-    _create(volume, files)
-    hidden = ["-h", str(_PARTITION_SECTOR)]
-    run_program(["mkfs.fat", "-F", "32", "--invariant", *hidden, "-n", label, "-i", serial, str(volume)], log=log)
-    for folder in _folders(files):
-        run_program(["mmd", "-i", str(volume), f"::/{folder}"], log=log, env=_LOCAL_TIME)
-    for each in files:
-        argv = ["mcopy", "-m", "-i", str(volume), str(each.source), f"::/{each.path}"]
-        run_program(argv, log=log, env=_LOCAL_TIME)
-
-
-class _NoFuseError(Exception):
-    """exFAT can't be mounted in user space here."""
-
-
-def _make_exfat(work: Path, volume: Path, files: Sequence[DemoFile], label: str, serial: str) -> None:
-    log = work / "exfat.log"
-    if shutil.which("mkfs.exfat") is None or shutil.which("mount.exfat-fuse") is None:
-        _create(volume, files)
-        raise _NoFuseError
-    _create(volume, files)
-    run_program(["mkfs.exfat", "-L", label, str(volume)], log=log)
-    run_program(["tune.exfat", "-I", f"0x{serial}", str(volume)], log=log)
-    with _mounted(work, volume) as root:
-        for folder in _folders(files):
-            (root / folder).mkdir()
-        for each in files:
-            shutil.copyfile(each.source, root / each.path)
-            modified = each.source.stat().st_mtime
-            os.utime(root / each.path, (modified, modified))
-
-
-@contextmanager
-def _mounted(work: Path, volume: Path) -> Iterator[Path]:
-    """Mount an exFAT volume through FUSE; on leaving, everything is written and released. Raises _NoFuseError."""
-    root = work / "root"
-    root.mkdir()
-    with ExitStack() as cleanup:
-        source = volume
-        if os.geteuid() == 0:
-            # For root exfat-fuse insists on a block device.
-            source = cleanup.enter_context(_loop_device(work, volume))
-        log = cleanup.enter_context((work / "mount.log").open("wb"))
-        # -d keeps it in the foreground: its end, not umount's, is when the last byte is written.
-        daemon = subprocess.Popen(
-            ["mount.exfat-fuse", "-d", str(source), str(root)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env={**os.environ, **_LOCAL_TIME},
+def make_fat32_card(
+    image: Path, files: Sequence[CardFile], *, label: str, serial: str, size_bytes: int | None = None
+) -> CardImage:
+    """Make a FAT32 card by mkfs.fat and mtools; as `make_card`."""
+    size = size_bytes or _size_for(files)
+    with _new_image(image, size, "fat32") as fresh:
+        blocks = str((size - _START_BYTES) // 1024)
+        _run(
+            *("mkfs.fat", "-F", "32", "-s", str(_SECTORS_A_CLUSTER), f"--offset={_START_SECTOR}"),
+            *("-h", str(_START_SECTOR), "-n", label, "-i", serial, str(fresh), blocks),
         )
-        cleanup.callback(_unmount, daemon, root, work / "unmount.log")
-        deadline = clock.monotonic() + _MOUNT_LIMIT_SECONDS
-        while not root.is_mount():
-            if daemon.poll() is not None or clock.monotonic() > deadline:
-                raise _NoFuseError
-            sleep(0.05)
-        yield root
+        where = f"{fresh}@@{_START_BYTES}"
+        for folder in _folders(files):
+            _run("mmd", "-i", where, f"::/{folder}")
+        for file in files:
+            _run("mcopy", "-m", "-i", where, str(file.source), f"::/{file.path}")
+    return CardImage(image, "fat32")
 
 
-def _unmount(daemon: "subprocess.Popen[bytes]", root: Path, log: Path) -> None:
-    try:
-        if root.is_mount():
-            argv = ["umount", str(root)] if os.geteuid() == 0 else ["fusermount", "-u", str(root)]
-            run_program(argv, log=log)
-        elif daemon.poll() is None:
-            daemon.terminate()
-        status = daemon.wait(timeout=_MOUNT_LIMIT_SECONDS)
-    except subprocess.TimeoutExpired as error:
-        daemon.kill()
-        daemon.wait()
-        raise DerivationError("exFAT could not be unmounted in time") from error
-    if status > 0 and root.is_mount():
-        raise DerivationError(f"exFAT was not written: mount.exfat-fuse ended with status {status}")
+def make_exfat_card(
+    image: Path, files: Sequence[CardFile], *, label: str, serial: str, size_bytes: int | None = None
+) -> CardImage:
+    """Make an exFAT card by mkfs.exfat and exfat-fuse; as `make_card`, but without falling back."""
+    size = size_bytes or _size_for(files)
+    with _new_image(image, size, "exfat") as fresh, tempfile.TemporaryDirectory(prefix="station-card-") as name:
+        volume = image.with_name(f".{image.name}.volume")
+        try:
+            with volume.open("wb") as stream:
+                stream.truncate(size - _START_BYTES)
+            _run("mkfs.exfat", "-L", label, str(volume))
+            _run("exfatlabel", "-i", str(volume), f"0x{serial}")
+            with _mounted(volume, Path(name)) as root:
+                for file in files:
+                    target = root / file.path
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(file.source, target)
+                    modified = file.source.stat().st_mtime
+                    os.utime(target, (modified, modified))
+            _run("dd", f"if={volume}", f"of={fresh}", "bs=1M", "seek=1", "conv=notrunc,sparse", "status=none")
+        except OSError as error:
+            raise SourceError(f"The card image {image} could not be made: {error.strerror}") from error
+        finally:
+            volume.unlink(missing_ok=True)
+    return CardImage(image, "exfat")
+
+
+def exfat_possible() -> bool:
+    """Tell, by trying, whether an exFAT file system can be made and mounted in user space here."""
+    tools = ("mkfs.exfat", "exfatlabel", "mount.exfat-fuse", "losetup", "umount")
+    if os.geteuid() != 0 or any(shutil.which(tool, path=_path()) is None for tool in tools):
+        return False
+    with tempfile.TemporaryDirectory(prefix="station-card-") as name:
+        volume, root = Path(name) / "volume", Path(name) / "root"
+        root.mkdir()
+        with volume.open("wb") as stream:
+            stream.truncate(8 * _MEBIBYTE)
+        try:
+            _run("mkfs.exfat", str(volume))
+            with _mounted(volume, root):
+                return True
+        except SourceError:
+            return False
 
 
 @contextmanager
-def _loop_device(work: Path, volume: Path) -> Iterator[Path]:
-    """Attach `volume` to a loop device; raises _NoFuseError where there is none."""
-    log = work / "losetup.log"
+def _new_image(image: Path, size_bytes: int, file_system: FileSystem) -> Iterator[Path]:
+    """Yield an empty partitioned image under another name, which becomes `image` when all went well."""
+    fresh = image.with_name(f".{image.name}.new")
     try:
-        device = run_program(["losetup", "--find", "--show", str(volume)], log=log).strip()
-    except DerivationError as error:
-        raise _NoFuseError from error
-    try:
-        yield Path(device)
+        image.parent.mkdir(parents=True, exist_ok=True)
+        with fresh.open("wb") as stream:
+            stream.truncate(size_bytes)
+        table = f"label: dos\nstart={_START_SECTOR}, type={_PARTITION_TYPES[file_system]}\n"
+        _run("sfdisk", "-q", str(fresh), said=table)
+        yield fresh
+        fresh.replace(image)
+    except OSError as error:
+        raise SourceError(f"The card image {image} could not be made: {error.strerror}") from error
     finally:
-        run_program(["losetup", "--detach", device], log=log)
+        fresh.unlink(missing_ok=True)
 
 
-def _put_in_partition(work: Path, image: Path) -> None:
-    """Write a disk image with `work`/volume.img as its only partition, keeping holes as holes."""
-    volume = work / "volume.img"
-    with volume.open("rb") as content:
-        kind: FileSystem = "exfat" if content.read(11)[3:] == b"EXFAT   " else "fat32"
-    size_bytes = volume.stat().st_size
-    with image.open("wb") as stream:
-        stream.truncate(_PARTITION_OFFSET_BYTES + size_bytes)
-    table = (
-        "label: dos\nlabel-id: 0x00947000\n"
-        f"start={_PARTITION_SECTOR}, size={size_bytes // _SECTOR_BYTES}, type={_PARTITION_TYPES[kind]}\n"
-    )
-    run_program(["sfdisk", "--quiet", str(image)], log=work / "sfdisk.log", stdin=table)
-    with volume.open("rb") as source, image.open("r+b") as target:
-        target.seek(_PARTITION_OFFSET_BYTES)
-        while block := source.read(_MIB):
-            if block.count(0) == len(block):
-                target.seek(len(block), os.SEEK_CUR)
-            else:
-                target.write(block)
+@contextmanager
+def _mounted(volume: Path, root: Path) -> Iterator[Path]:
+    """Mount an exFAT volume at `root` through FUSE; exfat-fuse insists on a block device, so through a loop device."""
+    device = _run("losetup", "--find", "--show", str(volume)).strip()
+    try:
+        _run("mount.exfat-fuse", device, str(root))
+        try:
+            yield root
+        finally:
+            _run("umount", str(root))
+    finally:
+        _run("losetup", "--detach", device)
+
+
+def _size_for(files: Sequence[CardFile]) -> int:
+    """Return a card size with room for `files`, clusters and tables, in whole MiB."""
+    content = sum(file.source.stat().st_size + 64 * 1024 for file in files)
+    return max(_SMALLEST_BYTES, -(-content * 5 // 4 // _MEBIBYTE) * _MEBIBYTE + 8 * _MEBIBYTE)
+
+
+def _folders(files: Sequence[CardFile]) -> list[PurePosixPath]:
+    """Return all folders that `files` lie in, parents first."""
+    found = {folder for file in files for folder in file.path.parents if folder.name}
+    return sorted(found, key=lambda folder: (len(folder.parts), folder))
+
+
+def _path() -> str:
+    """Return where to look for programs: the makers of file systems are in sbin, which users' paths often lack."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+
+
+def _run(program: str, *arguments: str, said: str = "") -> str:
+    """Run `program`, handing it `said`; returns its output; raises SourceError with the end of what it complained of.
+
+    Output goes to a file, as exfat-fuse stays behind as a daemon and would hold a pipe open for ever.
+    """
+    # CST-8: China's time, whether or not the machine has zone data; MTOOLS_SKIP_CHECK: our tables are sound.
+    environment = {
+        "PATH": _path(),
+        "TZ": "CST-8",
+        "LC_ALL": "C.UTF-8",
+        "MTOOLS_SKIP_CHECK": "1",
+        "HOME": "/nonexistent",
+    }
+    found = shutil.which(program, path=_path())
+    if found is None:
+        raise SourceError(f"{program} is not installed", hint="Run `make install`")
+    with tempfile.TemporaryFile() as output:
+        try:
+            done = subprocess.run(
+                [found, *arguments],
+                input=said.encode(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                timeout=_LIMIT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise SourceError(f"{program} was not done after {_LIMIT_SECONDS} seconds") from error
+        output.seek(0)
+        text = output.read().decode(errors="replace")
+    if done.returncode:
+        raise SourceError(f"{program} failed: {text[-_TAIL_BYTES:].strip()}")
+    return text
