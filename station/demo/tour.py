@@ -13,28 +13,31 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from station.demo.cards import make_card
-from station.demo.footage import make_footage
 
 from station import clock, durable
+from station.actions.amend import Amendment, amend
+from station.actions.bind import BindRequest, bind
 from station.actions.holders import issue_recorder
 from station.actions.login import issue_console_code
 from station.actions.people import Description, Second, add_person, issue_link
 from station.actions.setup import make_home
-from station.actions.targets import NewTarget, open_target
+from station.actions.targets import NewTarget, open_target, submit_case
 from station.board import SlotBoard
 from station.catalogue import checks, intake
-from station.catalogue.views import Viewer
+from station.catalogue.clips import list_clips
+from station.catalogue.views import ClipFilter, Viewer
 from station.config import Home, load_home
 from station.custody import Custody, keep_projection
 from station.database import Database
+from station.demo.cards import make_card
+from station.demo.footage import make_footage
 from station.digest import new_id
 from station.errors import ConfigError
 from station.i18n import Translator
 from station.pipeline import dock
 from station.records.docking_entries import RecorderKnown
-from station.records.entries import Actor
-from station.records.terms import FileResult, Role, TargetKind
+from station.records.entries import Actor, Place, Proof
+from station.records.terms import EnforcementStage, FileResult, Role, TargetKind, TimeTrust
 from station.stages.docking import Request
 
 _ACTOR = Actor(via="console", strength="console", os_user="demo")
@@ -179,16 +182,45 @@ def _ignore(_line: SlotBoard) -> None:
 
 
 def _open_cases(tour: _Tour, people: dict[str, str]) -> None:
-    clerk = next(sample for sample in tour.plan["people"] if "clerk" in sample["roles"])
-    viewer = Viewer(people[clerk["key"]], frozenset({Role.CLERK.value}), tour.plan["unit"])
-    actor = Actor(person=viewer.person, via="console", strength="console", os_user="demo")
+    """Open the sample cases, and submit one of them with its clips, once."""
     with tour.database.read() as session:
         if checks.any_target(session):
             return
+    clerk = next(sample["key"] for sample in tour.plan["people"] if "clerk" in sample["roles"])
+    viewer, actor = _as(tour, people[clerk], Role.CLERK)
+    targets = {}
     for sample in tour.plan["cases"]:
         handlers = tuple(people[key] for key in sample["handlers"])
         wanted = NewTarget(TargetKind(sample["kind"]), sample.get("number", ""), sample["title"], handlers)
-        open_target(tour.custody, tour.home, viewer, actor, wanted)
+        targets[sample.get("number", "")] = open_target(tour.custody, tour.home, viewer, actor, wanted)
+    submitted = tour.plan["submitted"]
+    _tag(tour, people[submitted["officer"]], targets[submitted["case"]], submitted)
+    viewer, actor = _as(tour, people[submitted["handler"]], Role.HANDLER)
+    submit_case(tour.custody, viewer, actor, targets[submitted["case"]])
+
+
+def _tag(tour: _Tour, officer: str, target: str, submitted: dict[str, str]) -> None:
+    """Bind an officer's videos to a case, with their place, as that officer would."""
+    viewer, actor = _as(tour, officer, Role.OFFICER)
+    with tour.database.read() as session:
+        rows = list_clips(session, viewer, ClipFilter(collector=officer)).rows
+    clips = tuple(row.clip for row in rows if row.media == "video" and row.time_trust == TimeTrust.PLAIN)
+    for clip in clips:
+        place = Amendment("place", place=Place(text=submitted["place"]))
+        amend(tour.custody, viewer, actor, clip, place)
+    request = BindRequest(
+        clips=clips,
+        kind=TargetKind.CASE,
+        target=target,
+        stage=EnforcementStage(submitted["stage"]),
+        proves=(Proof(text=submitted["proves"]),),
+    )
+    bind(tour.custody, tour.database, tour.home, viewer, actor, request)
+
+
+def _as(tour: _Tour, person: str, role: Role) -> tuple[Viewer, Actor]:
+    viewer = Viewer(person, frozenset({role.value}), tour.plan["unit"])
+    return viewer, Actor(person=person, via="console", strength="console", os_user="demo")
 
 
 def _issue_links(tour: _Tour, people: dict[str, str]) -> list[str]:
