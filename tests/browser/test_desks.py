@@ -39,6 +39,7 @@ def test_an_officer_comes_in_by_link_and_tags_all_recordings_in_one_go(
     page.locator(".recording input").first.uncheck()
     page.fill(".panel[data-panel=case] input[type=search]", "128")
     page.locator(".found .choice", has_text=CASE_NUMBER).click()
+    expect(page.locator(".kept .choice", has_text=CASE_NUMBER).locator("input")).to_be_checked()
     page.locator(".stages .chip", has_text="调查询问").click()
     expect(page.locator(".phrases:not([hidden]) input:checked")).to_have_count(1)
     page.keyboard.press("Control+Enter")

@@ -16,6 +16,15 @@ class TaggingForm extends HTMLElement {
     if (control.name === "stage") this.showPhrases(true);
     if (control.name === "kind") this.showKind();
     if (control.name === "sensitivity") this.showSecret();
+    if (control.name === "target") this.keep(control);
+  }
+
+  // What was found and chosen stays, whatever a search that is still under way finds.
+  keep(control) {
+    const choice = control.closest(".found .choice");
+    if (!choice) return;
+    choice.closest("[data-panel]").querySelector(".kept").replaceChildren(choice);
+    control.focus();
   }
 
   chosen(name) {
