@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol
 
@@ -61,15 +61,19 @@ def make_card(
     file_system: FileSystem = "fat32",
     size_bytes: int | None = None,
 ) -> CardImage:
-    """Make the image of a card holding `files`; exFAT falls back to FAT32, with a note, where it can't be made.
+    """Make the image of a card holding `files`, or return the finished one that is there already.
 
+    exFAT falls back to FAT32, with a note, where it can't be made; the note is about what the image really holds.
     `label`: up to 11 characters; `serial`: the volume's, 8 hex digits; `size_bytes`: of the card, else as large as
     the files ask for. Raises SourceError naming the program that failed; then there is no image.
     """
-    if file_system == "exfat" and exfat_possible():
-        return make_exfat_card(image, files, label=label, serial=serial, size_bytes=size_bytes)
-    made = make_fat32_card(image, files, label=label, serial=serial, size_bytes=size_bytes)
-    return CardImage(made.path, "fat32", NO_EXFAT_NOTE if file_system == "exfat" else "")
+    if image.exists():
+        made = CardImage(image, _file_system_of(image))
+    elif file_system == "exfat" and exfat_possible():
+        made = make_exfat_card(image, files, label=label, serial=serial, size_bytes=size_bytes)
+    else:
+        made = make_fat32_card(image, files, label=label, serial=serial, size_bytes=size_bytes)
+    return replace(made, note=NO_EXFAT_NOTE) if (file_system, made.file_system) == ("exfat", "fat32") else made
 
 
 def make_fat32_card(
@@ -134,6 +138,21 @@ def exfat_possible() -> bool:
                 return True
         except SourceError:
             return False
+
+
+def _file_system_of(image: Path) -> FileSystem:
+    """Tell by its boot sector which of the two an image holds; raises SourceError for anything else."""
+    try:
+        with image.open("rb") as stream:
+            stream.seek(_START_BYTES)
+            boot_sector = stream.read(512)
+    except OSError as error:
+        raise SourceError(f"The card image {image} can't be read: {error.strerror}") from error
+    if boot_sector[3:11] == b"EXFAT   ":
+        return "exfat"
+    if boot_sector[82:90] == b"FAT32   ":
+        return "fat32"
+    raise SourceError(f"{image} is not a sample card", kept="It was not touched", hint="Delete it; it is made afresh")
 
 
 @contextmanager
