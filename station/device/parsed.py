@@ -97,6 +97,20 @@ class Parsed:
             return address < _FIRST_USER_RECORD or parent == 11  # 11 is $Extend
         return parent == int(self._parsed.info.root_inum) and name == b"lost+found"
 
+    def _is_stale(self, entry: Any) -> bool:
+        """Tell whether an NTFS name outlived its file: the record is free, or serves another file by now.
+
+        A freed index block keeps its names, and The Sleuth Kit takes them for names in use.
+        """
+        if self.kind != "ntfs":
+            return False
+        try:
+            record = self._parsed.open_meta(int(entry.meta_addr)).info.meta
+        except (OSError, RuntimeError):
+            return False
+        unused = int(record.flags) & int(pytsk3.TSK_FS_META_FLAG_UNALLOC)
+        return bool(unused) or int(record.seq) != int(entry.meta_seq)
+
     def _read_nodes(self, file: Any, parent: int) -> Iterator[Node]:
         entry, meta = file.info.name, file.info.meta
         address = int(entry.meta_addr)
@@ -104,6 +118,7 @@ class Parsed:
             return
         deleted = bool(int(entry.flags) & int(pytsk3.TSK_FS_NAME_FLAG_UNALLOC))
         if meta is None:
+            deleted = deleted or self._is_stale(entry)
             kind: NodeKind = "deleted" if deleted else "directory_damaged"
             yield Node(byte_name(bytes(entry.name)), address, kind, note="its metadata can't be read")
             return

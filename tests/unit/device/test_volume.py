@@ -195,3 +195,18 @@ def test_a_deleted_ntfs_file_is_told_as_deleted_or_not_at_all(ntfs: Path) -> Non
         states = {name: entry.state for name, entry in listing(card).items()}
     assert states["here"] == "file"
     assert states.get("gone", "deleted") == "deleted"
+
+
+def test_names_left_in_freed_index_blocks_do_not_make_an_ntfs_folder_look_damaged(ntfs: Path) -> None:
+    with ntfs_mount(ntfs) as place:
+        for number in range(1, 61):
+            (place / f"f{number}.tmp").write_bytes(b"\x01" * 150)
+        for number in range(1, 61, 2):
+            (place / f"f{number}.tmp").unlink()
+        (place / "kept.mp4").write_bytes(BYTES)
+        for number in range(2, 61, 2):
+            (place / f"f{number}.tmp").unlink()
+    with opened(ntfs) as card:
+        states = {name: entry.state for name, entry in listing(card).items()}
+        assert card.whole
+    assert {name for name, state in states.items() if state != "deleted"} == {"kept.mp4"}
