@@ -179,7 +179,7 @@ def _read_table(session: Session, table: Table) -> TableContent:
         with session.begin_nested():
             rows = Counter(_row_text(names, row, flags) for row in session.execute(table.select()))
     except DBAPIError as error:
-        return TableContent(Counter(), (*faults, str(error.orig)))
+        return TableContent(Counter(), tuple(dict.fromkeys((*faults, str(error.orig)))))
     return TableContent(rows, tuple(faults))
 
 
