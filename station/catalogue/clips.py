@@ -49,8 +49,9 @@ class ClipBytes:
 
 
 def damaged_clip() -> ColumnElement[bool]:
-    """Return the condition on `CLIP` that its bytes are in doubt: missing, contradicted, or altered."""
+    """Return the condition on `CLIP` that it is in doubt: bytes missing, contradicted or altered, or unreadable."""
     return or_(
+        CLIP.c.playable == "none",
         CLIP.c.stage == ClipStage.INCOMPLETE.value,
         CLIP.c.missing_bytes > 0,
         CLIP.c.conflicts > 0,

@@ -35,6 +35,7 @@ _LIST_COLUMNS = (
     "collector",
     "collector_name",
     "stage",
+    "playable",
     "missing_bytes",
     "conflicts",
     "check_outcome",

@@ -125,7 +125,7 @@ def make_exfat_card(
 def exfat_possible() -> bool:
     """Tell, by trying, whether an exFAT file system can be made and mounted in user space here."""
     tools = ("mkfs.exfat", "exfatlabel", "mount.exfat-fuse", "losetup", "umount")
-    if os.geteuid() != 0 or any(shutil.which(tool, path=_path()) is None for tool in tools):
+    if os.geteuid() != 0 or any(shutil.which(tool, path=tool_path()) is None for tool in tools):
         return False
     with tempfile.TemporaryDirectory(prefix="station-card-") as name:
         volume, root = Path(name) / "volume", Path(name) / "root"
@@ -199,7 +199,7 @@ def _folders(files: Sequence[CardFile]) -> list[PurePosixPath]:
     return sorted(found, key=lambda folder: (len(folder.parts), folder))
 
 
-def _path() -> str:
+def tool_path() -> str:
     """Return where to look for programs: the makers of file systems are in sbin, which users' paths often lack."""
     return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
@@ -211,13 +211,13 @@ def _run(program: str, *arguments: str, said: str = "") -> str:
     """
     # CST-8: China's time, whether or not the machine has zone data; MTOOLS_SKIP_CHECK: our tables are sound.
     environment = {
-        "PATH": _path(),
+        "PATH": tool_path(),
         "TZ": "CST-8",
         "LC_ALL": "C.UTF-8",
         "MTOOLS_SKIP_CHECK": "1",
         "HOME": "/nonexistent",
     }
-    found = shutil.which(program, path=_path())
+    found = shutil.which(program, path=tool_path())
     if found is None:
         raise SourceError(f"{program} is not installed", hint="Run `make install`")
     with tempfile.TemporaryFile() as output:

@@ -29,7 +29,7 @@ from station.catalogue.views import ClipFilter, Viewer
 from station.config import Home, load_home
 from station.custody import Custody, keep_projection
 from station.database import Database
-from station.demo.cards import make_card
+from station.demo.cards import make_card, tool_path
 from station.demo.footage import make_footage
 from station.digest import new_id
 from station.errors import ConfigError
@@ -82,7 +82,7 @@ def prepare_tour(root: Path, listen: str | None, console: Console, t: Translator
 
 
 def _check_tools() -> None:
-    missing = [name for name in _TOOLS if shutil.which(name) is None]
+    missing = [name for name in _TOOLS if shutil.which(name, path=tool_path()) is None]
     if missing:
         raise ConfigError(
             f"The demonstration needs programs that are not installed: {', '.join(missing)}", hint="Run `make install`"
@@ -164,8 +164,8 @@ def _dock_cards(tour: _Tour) -> None:
                 serial=sample["volume"],
                 file_system=sample["file_system"],
             )
-            if card.note:
-                tour.console.print(card.note, markup=False)
+            if card.file_system != sample["file_system"]:
+                tour.console.print(tour.t("exFAT can't be made here (it needs root and FUSE): FAT32 was used"))
     for slot, (_, image) in enumerate(images, start=1):
         request = Request(image, slot=slot, actor=_ACTOR)
         account = dock(tour.home, tour.database, tour.custody, request, _ignore)
