@@ -65,12 +65,19 @@ def open_home(given: Path | None) -> Home:
 
 
 @contextmanager
+def open_database(home: Home) -> Iterator[Database]:
+    """Open a home's database as it is, and close it."""
+    database = Database(home.database_url)
+    try:
+        yield database
+    finally:
+        database.dispose()
+
+
+@contextmanager
 def open_station(given: Path | None) -> Iterator[tuple[Home, Database, Custody]]:
     """Open a station's home, database and pen; the catalogue is brought to this version first."""
     home = open_home(given)
-    database = Database(home.database_url)
-    try:
+    with open_database(home) as database:
         keep_projection(database)
         yield home, database, Custody(home, database)
-    finally:
-        database.dispose()

@@ -9,7 +9,18 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from station.actions.health import examine
 from station.actions.verify import CheckResult, check_all, check_clips
 from station.catalogue.checks import clips_of_number
-from station.cli.console import HomeOption, JsonOption, answer, answer_json, messages, open_home, open_station, say, t
+from station.cli.console import (
+    HomeOption,
+    JsonOption,
+    answer,
+    answer_json,
+    messages,
+    open_database,
+    open_home,
+    open_station,
+    say,
+    t,
+)
 from station.custody import Custody, rebuild
 from station.database import Database
 from station.errors import RequestError
@@ -36,11 +47,11 @@ def _verify(
     if sum(map(bool, (clip, case, everything))) != 1:
         raise RequestError("Say what to check", hint="One of --clip ID, --case NUMBER or --all")
     station = open_home(home)
-    database = Database(station.database_url)
-    custody, store = Custody(station, database), open_store(station)
     actor = Actor(via="console", strength="console", os_user=getpass.getuser())
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), TaskProgressColumn())
-    with Progress(*columns, console=messages, disable=json or not messages.is_terminal) as progress:
+    bar = Progress(*columns, console=messages, disable=json or not messages.is_terminal)
+    with open_database(station) as database, bar as progress:
+        custody, store = Custody(station, database), open_store(station)
         task = progress.add_task(t("Reading originals"), total=None)
 
         def show(done: int, total: int) -> None:
@@ -53,7 +64,6 @@ def _verify(
             result = check_clips(
                 station, database, custody, store, clips, actor, scope="clip" if clip else "case", show=show
             )
-    database.dispose()
     if json:
         answer_json(result.document())
     else:
@@ -77,9 +87,8 @@ def _tell(result: CheckResult) -> None:
 
 
 def _rebuild(home: HomeOption = None) -> None:
-    station = open_home(home)
-    database = Database(station.database_url)
-    count = rebuild(database)
+    with open_database(open_home(home)) as database:
+        count = rebuild(database)
     answer(t("The catalogue was rebuilt from {count} entries", count=count))
 
 

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from station.cli.console import HomeOption, JsonOption, answer, answer_json, open_home, say, t
-from station.database import Database
+from station.cli.console import HomeOption, JsonOption, answer, answer_json, open_database, open_home, say, t
 from station.errors import NotFoundError, SignerUnavailableError
 from station.ledger import log
 from station.ledger.audit_source import audit_database
@@ -19,11 +18,10 @@ app = typer.Typer(no_args_is_help=True)
 def head(home: HomeOption = None, json: JsonOption = False) -> None:
     """Show the head; brings the signature up to it first."""
     station = open_home(home)
-    database = Database(station.database_url)
-    checkpoint = Signer(station).checkpoint(database)
-    with database.read() as session:
-        found = log.head(session)
-        note = log.latest_checkpoint(session)
+    with open_database(station) as database:
+        checkpoint = Signer(station).checkpoint(database)
+        with database.read() as session:
+            found, note = log.head(session), log.latest_checkpoint(session)
     if note is None:
         raise NotFoundError("The log has no signed checkpoint yet")
     if json:
@@ -44,13 +42,13 @@ def head(home: HomeOption = None, json: JsonOption = False) -> None:
 def audit(home: HomeOption = None, json: JsonOption = False) -> None:
     """Audit the whole log; exit 0 sound, 1 damaged, 2 could not check."""
     station = open_home(home)
-    database = Database(station.database_url)
-    try:
-        signed: str | None = remembered(Signer(station), database).note
-    except SignerUnavailableError as error:
-        say(t("No signer answers, so the log is checked without its memory: {reason}", reason=error.message))
-        signed = None
-    result = audit_database(database, home_verifier(station), signed)
+    with open_database(station) as database:
+        try:
+            signed: str | None = remembered(Signer(station), database).note
+        except SignerUnavailableError as error:
+            say(t("No signer answers, so the log is checked without its memory: {reason}", reason=error.message))
+            signed = None
+        result = audit_database(database, home_verifier(station), signed)
     if json:
         answer_json(
             {
@@ -78,8 +76,8 @@ def export(
 ) -> None:
     """Export the log."""
     station = open_home(home)
-    database = Database(station.database_url)
-    Signer(station).checkpoint(database)
-    with database.read() as session:
-        log.export(session, out, home_verifier(station))
+    with open_database(station) as database:
+        Signer(station).checkpoint(database)
+        with database.read() as session:
+            log.export(session, out, home_verifier(station))
     say(t("The log lies in {folder}", folder=out))

@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 MIB = 1024 * 1024
 SECTOR = 512
 _PARTITION_AT = MIB
@@ -68,6 +70,27 @@ def make_ntfs_card(path: Path, files: Mapping[str, bytes], *, size_mib: int = 32
         staged.write_bytes(content)
         _run("ntfscp", str(path), str(staged), name)
     staged.unlink()
+    return path
+
+
+def make_exfat_card(path: Path, files: Mapping[str, bytes], *, size_mib: int = 32) -> Path:
+    """Make an exFAT card with mkfs.exfat and exfat-fuse on a loop device; skips where there is none of these."""
+    with path.open("wb") as image:
+        image.truncate(size_mib * MIB)
+    _run("mkfs.exfat", str(path))
+    loop = subprocess.run(["losetup", "--find", "--show", str(path)], capture_output=True, text=True, check=False)
+    if loop.returncode:
+        pytest.skip(f"no loop device for a real exFAT card: {loop.stderr.strip()}")
+    device, mounted = loop.stdout.strip(), path.with_suffix(".mounted")
+    mounted.mkdir()
+    try:
+        mount = subprocess.run(["mount.exfat-fuse", device, str(mounted)], capture_output=True, text=True, check=False)
+        if mount.returncode:
+            pytest.skip(f"exfat-fuse can't mount here: {mount.stderr.strip()}")
+        write_folder(mounted, files)
+        _run("umount", str(mounted))
+    finally:
+        _run("losetup", "--detach", device)
     return path
 
 

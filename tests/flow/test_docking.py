@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.flow.images import footage, make_fat_card, make_ntfs_card, write_folder
+from station.actions.setup import make_home
+from tests.flow.images import footage, make_exfat_card, make_fat_card, make_ntfs_card, write_folder
 from tests.flow.stations import Docked, Station
 
 FILES = {
@@ -52,6 +53,23 @@ def test_every_file_of_a_fat32_card_is_taken_in_as_it_is(station: Station, tmp_p
 def test_every_file_of_an_ntfs_card_is_taken_in_as_it_is(station: Station, tmp_path: Path) -> None:
     files = {"执法一.mp4": footage(1, 900_000), "resident.mp4": footage(2, 300), "b.mp4": footage(3, 65536)}
     assert_kept(station, station.dock(make_ntfs_card(tmp_path / "card.img", files)), files)
+
+
+def test_every_file_of_an_exfat_card_is_taken_in_as_it_is(station: Station, tmp_path: Path) -> None:
+    files = {"DCIM/执法001.MP4": footage(1, 1_300_000), "DCIM/执法002.MP4": footage(2, 70_001), "b.mp4": footage(3, 1)}
+    assert_kept(station, station.dock(make_exfat_card(tmp_path / "card.img", files)), files)
+
+
+@pytest.mark.postgres
+def test_a_card_is_docked_into_a_station_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    root = make_home(tmp_path / "home", settings=f"database_url = {json.dumps(postgres_url)}\n").root
+    station = Station(root)
+    card = make_fat_card(tmp_path / "card.img", FILES)
+    assert_kept(station, station.dock(card), FILES)
+    assert station.dock(card).count("held") == len(FILES)
+    assert (station.verify()["code"], station.audit()["code"]) == (0, 0)
+    assert station.run("rebuild").code == 0
+    assert station.verify()["code"] == 0
 
 
 def test_every_file_of_a_folder_is_taken_in_as_it_is(station: Station, tmp_path: Path) -> None:

@@ -13,10 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from station.actions.verify import check_clips
 from station.catalogue.tables import metadata as catalogue_metadata
+from station.custody import Custody
 from station.ledger import tables as ledger_tables
 from station.ledger.verify import audit_export
 from station.records.docking_entries import HolderIssued
+from station.records.entries import Actor
 from tests.flow.filling import fill_all_tables
 from tests.flow.images import footage, write_folder
 from tests.flow.stations import Station, copy_home, signing
@@ -363,3 +366,15 @@ def test_an_export_of_a_docked_station_is_checked_by_a_program_of_its_own(filled
     lines[size // 2] = lines[size // 2].replace(b'"type":"', b'"type":"x', 1)
     (out / "records.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     assert not audit_export(out).sound
+
+
+def test_a_check_of_very_many_clips_is_entered_in_several_entries(filled: Station) -> None:
+    with filled.database() as database:
+        custody = Custody(filled.home, database)
+        clips = [f"{number:026}" for number in range(900)]
+        actor = Actor(via="console")
+        result = check_clips(filled.home, database, custody, filled.store, clips, actor, scope="case")
+    assert (result.outcome, result.unchecked) == ("damaged", [])
+    ((entered,),) = filled.rows("SELECT count(*) FROM record WHERE type = 'check.completed'")
+    assert entered >= 3
+    assert filled.audit()["code"] == 0
