@@ -44,21 +44,21 @@ def dock(
     named = named_profile(profiles, request.profile)
     user, docking_id = home.settings.parser_user, new_id()
     with slot_meter(home.run, request.slot, home.settings.slots, shown) as meter, store.staging(docking_id) as staging:
-        with Reading(
-            request.source, staging.inbox, code_page=named.code_page if named else "gbk", user=user
-        ) as reading:
+        code_page = named.code_page if named else "gbk"
+        with Reading(request.source, staging.inbox, code_page=code_page, user=user) as reading:
             listing = gather(reading.list())
             profile = named or choose_profile(profiles, listing.names(), listing.labels())
-            docking = Docking(database, custody, store, staging, meter, profile, docking_id)
-            docking.recognise(request, listing, reading.opened.kind, home.settings.unit)
-            docking.start(request, listing, reading)
-            plan = docking.plan(listing, rehash=request.rehash)
-            try:
-                reading.order(CopyOrder(copy_ids=tuple(item.entry.id for item in plan)))
-                for message in reading.results():
-                    docking.hear(message)
-            except SourceError as error:  # ReaderDiedError among them
-                docking.account.problem = str(error)
+            with Docking(database, custody, store, staging, meter, profile, docking_id) as docking:
+                docking.recognise(request, listing, reading.opened.kind, home.settings.unit)
+                docking.start(request, listing, reading)
+                plan = docking.plan(listing, rehash=request.rehash)
+                try:
+                    reading.order(CopyOrder(copy_ids=tuple(item.entry.id for item in plan)))
+                    for message in reading.results():
+                        docking.hear(message)
+                except SourceError as error:  # ReaderDiedError among them
+                    docking.account.problem = str(error)
+                docking.seal_rest()
                 docking.lose(plan, "reader_died")
         docking.finish()
     return docking.account

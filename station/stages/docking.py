@@ -5,15 +5,21 @@ thing ends with exactly one line in the account; a held file that comes again wi
 kept.
 """
 
+from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from station import clock
 from station.acquire.account import NOT_WHOLE, Account, FileAccount, listing_bytes
 from station.acquire.identify import identify
 from station.acquire.listing import Listing
 from station.acquire.plan import Known, PlanItem, Step, key_of, make_plan
+from station.acquire.readback import ReadBacks
 from station.acquire.reading import Reading
 from station.acquire.seal import conflict_entry, finish_entry, ingest_entry, recorder_entry, start_entry
 from station.acquire.settle import Settled, settle
@@ -64,9 +70,21 @@ class Docking:
         self._staging, self._meter, self._profile = staging, meter, profile
         self._lines: dict[int, FileAccount] = {}
         self._items: dict[int, PlanItem] = {}
-        self._bytes_settled = 0
+        self._counts: Counter[FileResult] = Counter()
+        self._bytes_copied = 0
         self._signed_at = clock.monotonic()
+        self._readbacks = ReadBacks(partial(settle, staging.inbox, parser_gid=store.parser_gid))
         self.account = Account(docking, recorder="", profile=profile.id)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait until nothing is read back any more."""
+        self._readbacks.__exit__(kind, error, trace)
 
     def recognise(self, request: Request, listing: Listing, kind: str, unit: str) -> None:
         """Find out which recorder this is, and enter it when it is new."""
@@ -128,11 +146,24 @@ class Docking:
         """Take the reader's word: show progress, seal what is copied."""
         match message:
             case CopyProgress():
-                self._meter.update(bytes_done=self._bytes_settled + message.bytes_done)
+                self._meter.update(bytes_done=self._bytes_copied + message.bytes_done)
+            case Copied(staged=None):
+                self._count_copied(message)
+                self._tell(self._items[message.id], message.reason)
+                self._settle(self._items[message.id], FileResult.FAILED, "unreadable")
             case Copied():
-                self._seal(self._items[message.id], message)
+                self._count_copied(message)
+                self._readbacks.add(message)
             case Fault():
                 self.account.faults += (message.what,)
+        for copied, settled in self._readbacks.proven():
+            self._seal(self._items[copied.id], copied, settled)
+
+    def seal_rest(self) -> None:
+        """Seal what is copied and still has to be read back."""
+        self._meter.update(state="finishing")
+        for copied, settled in self._readbacks.rest():
+            self._seal(self._items[copied.id], copied, settled)
 
     def lose(self, plan: Sequence[PlanItem], reason: str) -> None:
         """Account for what was ordered and never came."""
@@ -150,15 +181,14 @@ class Docking:
         problem = None if self.account.whole else "reader_died" if self.account.problem else "not_whole"
         self._meter.update(state="partly" if problem else "done", problem=problem, eta_seconds=None, rate=None)
 
-    def _seal(self, item: PlanItem, copied: Copied) -> None:
+    def _count_copied(self, copied: Copied) -> None:
+        self._bytes_copied += self._items[copied.id].entry.size_bytes
+        self._meter.update(bytes_done=self._bytes_copied)
+
+    def _seal(self, item: PlanItem, copied: Copied, reading: Future[Settled]) -> None:
         """From a staged file to a clip: proven on the disk, linked into the vault, entered, under a checkpoint."""
-        self._bytes_settled += item.entry.size_bytes
-        if copied.staged is None:
-            self._tell(item, copied.reason)
-            self._settle(item, FileResult.FAILED, "unreadable")
-            return
         try:
-            settled = settle(self._staging.inbox, copied, parser_gid=self._store.parser_gid)
+            settled = reading.result()
         except ReadbackError as error:
             self.account.faults += (str(error),)
             self._settle(item, FileResult.FAILED, "readback")
@@ -254,11 +284,10 @@ class Docking:
             clip = clip or item.known.clip
             sha256 = sha256 or item.known.sha256
         self._lines[item.entry.id] = FileAccount(item.path_text, item.entry.size_bytes, sha256, clip, result, reason)
-        counted = [line.result for line in self._lines.values()]
+        self._counts[result] += 1
         self._meter.update(
-            bytes_done=self._bytes_settled,
-            files_done=sum(each in (FileResult.NEW, FileResult.INCOMPLETE) for each in counted),
-            new=counted.count(FileResult.NEW),
-            held=counted.count(FileResult.HELD),
-            not_kept=sum(each in NOT_WHOLE for each in counted),
+            files_done=self._counts[FileResult.NEW] + self._counts[FileResult.INCOMPLETE],
+            new=self._counts[FileResult.NEW],
+            held=self._counts[FileResult.HELD],
+            not_kept=sum(self._counts[each] for each in NOT_WHOLE),
         )
