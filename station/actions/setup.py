@@ -8,16 +8,18 @@ from pathlib import Path
 
 from station import __version__, durable
 from station.catalogue import project as catalogue
-from station.config import Home, load_home
+from station.config import Home, load_home, read_settings
 from station.custody import Custody
 from station.database import Database
-from station.errors import ConflictError
-from station.evidence.store import LocalStore
+from station.errors import ConflictError, HomeError
+from station.evidence.opening import create_store
 from station.ledger.keys import DEMO_PREFIX, STATION_PREFIX, new_origin
 from station.ledger.sign import create_home_key
 from station.ledger.tables import create_tables as create_ledger
 from station.records.log_entries import LogStarted
 from station.state.tables import create_tables as create_state
+
+_PIECES = ("keys", "vault.id", "station.db")
 
 
 def default_settings() -> str:
@@ -40,20 +42,29 @@ def make_home(root: Path, *, settings: str, demo: bool = False) -> Home:
             kept="It was not touched",
             hint="Name another folder with --home, or use the one there",
         )
+    left = [name for name in _PIECES if (root / name).exists()]
+    if left:
+        raise HomeError(
+            f"A set-up was cut short in {root}: it holds {', '.join(left)}, but no settings",
+            kept="It was not touched",
+            hint="Nothing was taken in there yet: remove them and try again, or name another folder with --home",
+        )
     durable.make_folder(root)
-    durable.replace_file(path, settings.encode())
-    home = load_home(root)
+    home = Home(root, read_settings(settings, path))
     durable.make_folder(home.derived)
     durable.make_folder(home.run)
     origin = new_origin(DEMO_PREFIX if demo else STATION_PREFIX)
     create_home_key(home, origin)
-    LocalStore.create(home.vault)
+    create_store(home)
     database = Database(home.database_url)
     create_tables(database)
     custody = Custody(home, database)
-    custody.append(LogStarted(fact=LogStarted.Fact(origin=origin, software=f"evidence-station {__version__}")))
+    first = LogStarted(fact=LogStarted.Fact(origin=origin, software=f"evidence-station {__version__}"))
+    custody.append(first, seal=False)
+    durable.replace_file(path, settings.encode())  # after all else: a folder with settings is a whole station
+    custody.seal()
     database.dispose()
-    return home
+    return load_home(root)
 
 
 def create_tables(database: Database) -> None:

@@ -21,7 +21,7 @@ from station.config import Home
 from station.custody import Custody, keep_projection
 from station.database import Database
 from station.errors import ConfigError
-from station.evidence.store import LocalStore
+from station.evidence.opening import open_store
 from station.state.tables import create_tables
 
 _GRACE_SECONDS = 8
@@ -34,8 +34,7 @@ def serve(home: Home) -> None:
     try:
         create_tables(database)
         keep_projection(database)
-        store = LocalStore(home.vault, reserve_bytes=home.settings.reserve_bytes)
-        run(create_app(home, database, Custody(home, database), store), home)
+        run(create_app(home, database, Custody(home, database), open_store(home)), home)
     finally:
         database.dispose()
 

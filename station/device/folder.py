@@ -20,6 +20,7 @@ from station.records.reading import EntrySeen, EntryState, Fault, RawTimes, Volu
 
 MAX_DEPTH = 64
 MAX_ENTRIES = 1_000_000
+_ADDRESS_MASK = 2**53 - 1  # the ledger's JSON (RFC 8785) holds no larger integers; some network file systems do
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive on purpose: the text carries its offset beside it
 
 
@@ -148,7 +149,7 @@ class Folder:
             id=entry_id,
             volume=0,
             path=tuple(byte_name(step) for step in steps),
-            address=status.st_ino if status else 0,
+            address=status.st_ino & _ADDRESS_MASK if status else 0,
             state=state,
             size_bytes=size,
             times=_read_times(status),

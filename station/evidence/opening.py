@@ -3,8 +3,26 @@
 import os
 
 from station.config import Home
+from station.durable import replace_file
+from station.errors import HomeError
 from station.evidence.store import LocalStore
 from station.sandbox.confinement import find_account
+
+VAULT_FILE = "vault.id"
+
+
+def create_store(home: Home) -> None:
+    """Make the home's vault and remember which it is, so that another disk in its place is noticed."""
+    identity = LocalStore.create(home.vault)
+    replace_file(home.root / VAULT_FILE, f"{identity}\n".encode())
+
+
+def _known_identity(home: Home) -> str:
+    path = home.root / VAULT_FILE
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise HomeError(f"{path} can't be read: {error.strerror}", hint="It holds the vault's id") from error
 
 
 def open_store(home: Home) -> LocalStore:
@@ -15,6 +33,7 @@ def open_store(home: Home) -> LocalStore:
     account = find_account(home.settings.parser_user) if os.geteuid() == 0 else None
     store = LocalStore(
         home.vault,
+        identity=_known_identity(home),
         parser_uid=account.pw_uid if account else None,
         parser_gid=account.pw_gid if account else None,
         reserve_bytes=home.settings.reserve_bytes,

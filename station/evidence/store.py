@@ -78,18 +78,25 @@ class LocalStore:
     """A store in a folder of one file system."""
 
     def __init__(
-        self, root: Path, *, parser_uid: int | None = None, parser_gid: int | None = None, reserve_bytes: int = 0
+        self,
+        root: Path,
+        *,
+        identity: str | None = None,
+        parser_uid: int | None = None,
+        parser_gid: int | None = None,
+        reserve_bytes: int = 0,
     ) -> None:
         """Take a vault made by `create`.
 
-        `parser_uid` and `parser_gid` are whom parsers become when root runs this: they may write into an inbox and
-        read originals. `reserve_bytes` of the disk are never used.
+        `identity` is the id it must have, None for whichever is there first. `parser_uid` and `parser_gid` are whom
+        parsers become when root runs this: they may write into an inbox and read originals. `reserve_bytes` of the
+        disk are never used.
         """
         self.root = root
         self._parser_uid = parser_uid
         self.parser_gid = parser_gid
         self._reserve_bytes = reserve_bytes
-        self._identity: str | None = None
+        self._identity = identity
 
     @staticmethod
     def create(root: Path) -> str:
@@ -124,7 +131,9 @@ class LocalStore:
             ) from error
         if self._identity not in (None, identity):
             raise VaultMissingError(
-                f"Another vault lies in {self.root} than before: {identity}", kept="Nothing was written"
+                f"The vault in {self.root} is not this station's: it is {identity}, not {self._identity}",
+                kept="Nothing was written",
+                hint="Check which disk is mounted there",
             )
         self._identity = identity
         return identity

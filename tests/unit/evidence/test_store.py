@@ -100,7 +100,7 @@ def test_another_vault_in_the_same_place_is_found(store: LocalStore, tmp_path: P
     store.check_identity()
     LocalStore.create(tmp_path / "other")
     (tmp_path / "other" / "vault.json").replace(store.root / "vault.json")
-    with pytest.raises(VaultMissingError, match="Another vault"):
+    with pytest.raises(VaultMissingError, match="not this station's"):
         store.put_bytes(DATA)
 
 
