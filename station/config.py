@@ -7,11 +7,24 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from station.errors import ConfigError, HomeError
+
+
+def _known_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{value!r} is not an IANA time zone") from error
+    return value
+
+
+ZoneName = Annotated[str, AfterValidator(_known_zone)]
+"""The name of an IANA time zone."""
 
 
 class Settings(BaseModel):
@@ -23,7 +36,7 @@ class Settings(BaseModel):
     listen: str = Field(default="127.0.0.1:8470", pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")
     profiles: str = Field(default="", description="folder of firmware profiles; empty: those shipped")
     vault: str = Field(default="", description="folder of the vault; empty: <home>/vault")
-    time_zone: str = Field(default="Asia/Shanghai", description="zone in which people read times")
+    time_zone: ZoneName = Field(default="Asia/Shanghai", description="zone in which people read times")
     unit: str = Field(default="", description="the unit this station belongs to, as people call it")
     slots: int = Field(default=8, ge=1, le=64)
     reserve_bytes: int = Field(default=512 * 1024 * 1024, ge=0, description="kept free for log-in, ledger and alarms")
@@ -34,15 +47,6 @@ class Settings(BaseModel):
         default=r".{2,80}", description="regular expression a whole case number must match"
     )
     demo: bool = False
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"{value!r} is not an IANA time zone") from error
-        return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from station.config import ZoneName
 from station.sniff import Media
 
 # What a name pattern may yield; `date` and `time` are digits, `start` both together.
@@ -63,17 +63,8 @@ class Names(_Section):
 class Clock(_Section):
     """The recorder's clock: its zone, and the years in which its times can be believed."""
 
-    zone: str = "Asia/Shanghai"
+    zone: ZoneName = "Asia/Shanghai"
     earliest: str = Field(default="2010-01-01", pattern=r"^\d{4}-\d{2}-\d{2}$")
-
-    @field_validator("zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"{value!r} is not an IANA time zone") from error
-        return value
 
 
 class Identity(_Section):

@@ -8,6 +8,10 @@ from station.records.entries import Actor, Entry, Part, Place, Proof
 from station.records.terms import EnforcementStage, NoneReason, Sensitivity, Source, TargetKind
 
 
+def _clip_and_target(clip: str, kind: TargetKind, target: str | None) -> tuple[str, ...]:
+    return (f"clip:{clip}", f"{kind}:{target}") if target else (f"clip:{clip}",)
+
+
 class TargetOpened(Entry):
     """A case, a pending matter (待立案事项) or an inspection task (检查任务) that clips can be bound to."""
 
@@ -117,8 +121,7 @@ class ClipBound(Entry):
 
     def subjects(self) -> tuple[str, ...]:
         """Return the clip and the target."""
-        target = (f"{self.fact.kind}:{self.fact.target}",) if self.fact.target else ()
-        return (f"clip:{self.fact.clip}", *target)
+        return _clip_and_target(self.fact.clip, self.fact.kind, self.fact.target)
 
 
 class ClipUnbound(Entry):
@@ -145,8 +148,7 @@ class ClipUnbound(Entry):
 
     def subjects(self) -> tuple[str, ...]:
         """Return the clip and the target."""
-        target = (f"{self.fact.kind}:{self.fact.target}",) if self.fact.target else ()
-        return (f"clip:{self.fact.clip}", *target)
+        return _clip_and_target(self.fact.clip, self.fact.kind, self.fact.target)
 
 
 class ClipAmended(Entry):
