@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from station import clock
 from station.actions.problems import ProblemError
-from station.catalogue.clips import can_see
+from station.catalogue.clips import can_see, visible_clips
 from station.catalogue.views import Viewer
 from station.catalogue.visibility import without_role
 from station.custody import Custody
@@ -72,6 +72,14 @@ def open_clip(
 def has_opened(session: Session, actor: Actor, clip: str) -> bool:
     """Tell whether this session opened the clip at all, lately or not: then it may be opened again without asking."""
     return looks.ticket(session, _session(actor), clip, clock.now()) is not None
+
+
+def without_purpose(session: Session, viewer: Viewer, actor: Actor, clips: Sequence[str]) -> frozenset[str]:
+    """Return those of `clips` whose pictures wait for an inspector's purpose, as `needs_purpose` and `has_opened` say."""
+    if Role.INSPECTOR not in viewer.roles:
+        return frozenset()
+    seen_anyway = visible_clips(session, without_role(viewer, Role.INSPECTOR), clips)
+    return frozenset(clips) - seen_anyway - looks.opened(session, _session(actor), clips)
 
 
 def list_posters(custody: Custody, database: Database, actor: Actor, clips: Sequence[str], route: str) -> bool:

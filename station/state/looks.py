@@ -64,6 +64,15 @@ def ticket(session: Session, public_id: str, clip: str, now: datetime) -> OpenTi
     return OpenTicket(row.at, row.purpose, fresh=now - clock.parse_time(row.at) < WINDOW)
 
 
+def opened(session: Session, public_id: str, clips: Sequence[str]) -> frozenset[str]:
+    """Return those of `clips` that were opened in the session, lately or not."""
+    found = set[str]()
+    for start in range(0, len(clips), _IN):
+        some = col(Ticket.clip).in_(clips[start : start + _IN])
+        found.update(session.exec(select(Ticket.clip).where(Ticket.session == public_id, some)).all())
+    return frozenset(found)
+
+
 def grant_ticket(session: Session, public_id: str, clip: str, purpose: str | None, now: datetime) -> None:
     """Let the session have a clip's footage for the length of the window."""
     session.merge(Ticket(session=public_id, clip=clip, at=clock.format_time(now), purpose=purpose))

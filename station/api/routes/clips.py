@@ -71,8 +71,14 @@ def clips_page(
 
 
 def list_posters(station: Station, visit: Visit, rows: Iterable[ClipRow], route: str) -> frozenset[str]:
-    """Return the clips whose poster the page may show; the ledger knows of them when this returns."""
+    """Return the clips whose poster the page may show; the ledger knows of them when this returns.
+
+    A poster is footage: a list shows an inspector none of a clip that they have not yet stated a purpose for.
+    """
     clips = [row.clip for row in rows if _has_poster(row)]
+    with station.database.read() as session:
+        waiting = access.without_purpose(session, visit.viewer, visit.actor, clips)
+    clips = [clip for clip in clips if clip not in waiting]
     access.list_posters(station.custody, station.database, visit.actor, clips, route)
     return frozenset(clips)
 

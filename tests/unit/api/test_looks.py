@@ -124,6 +124,26 @@ def test_an_inspector_states_a_purpose_before_a_clip_opens(
     assert [entry.look.purpose for entry in station.entries("access.opened")] == ["投诉 2026-31"] * 2
 
 
+def test_a_list_shows_an_inspector_no_poster_before_a_purpose(station: FakeStation, browse: Browse) -> None:
+    stated, other = station.clip(), station.clip()
+    client = browse(station.person("sun", Role.INSPECTOR))
+    page = client.get("/clips").text
+    assert stated in page and "/poster" not in page
+    assert client.get(f"/clips/{stated}/poster").status_code == 409
+    assert station.entries("access.listed") == []
+    client.post(f"/clips/{stated}/open", data={"purpose": "投诉 2026-31"})
+    page = client.get("/clips").text
+    assert f"/clips/{stated}/poster" in page and f"/clips/{other}/poster" not in page
+    (listed,) = station.entries("access.listed")
+    assert listed.look.clips == (stated,)
+
+
+def test_a_clerk_who_inspects_too_sees_the_posters_of_the_unit(station: FakeStation, browse: Browse) -> None:
+    clip = station.clip()
+    both = browse(station.person("sun", Role.INSPECTOR, Role.CLERK))
+    assert f"/clips/{clip}/poster" in both.get("/clips").text
+
+
 def test_an_inspector_who_recorded_the_clip_needs_no_purpose(station: FakeStation, browse: Browse) -> None:
     both = station.person("sun", Role.INSPECTOR, Role.OFFICER)
     station.take_in_recorder(both)
