@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench import intake, ledger, listing
+from bench import intake, ledger, listing, pages
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -61,13 +61,21 @@ def ledger_lines(quick: bool) -> Iterator[Line]:
 
 
 def listing_lines(quick: bool) -> Iterator[Line]:
-    """Yield the server time of a page of 100,000 clips, by role and filter."""
+    """Yield the time of the queries behind a page of 100,000 clips, by role and filter."""
     small = {"clips": 2_000, "rounds": 3} if quick else {}
     for each in listing.run(**small):
         yield Line("listing", f"p95 ms, {each.engine}, {each.role}, {each.listing}", each.p95_ms, listing.BUDGET_MS)
 
 
-GROUPS = {"intake": intake_lines, "ledger": ledger_lines, "listing": listing_lines}
+def page_lines(quick: bool) -> Iterator[Line]:
+    """Yield the server time of whole list pages of 100,000 clips."""
+    small = {"clips": 2_000, "rounds": 3} if quick else {}
+    for each in pages.run(**small):
+        yield Line("page", f"p95 ms, {each.role}, {each.page}", each.p95_ms, pages.BUDGET_MS)
+        yield Line("page", f"p50 ms, {each.role}, {each.page}", each.p50_ms)
+
+
+GROUPS = {"intake": intake_lines, "ledger": ledger_lines, "listing": listing_lines, "page": page_lines}
 
 
 def main() -> None:
