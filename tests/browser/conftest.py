@@ -63,7 +63,7 @@ class Served:
     links: dict[str, str] = field(default_factory=dict)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Yield the browser."""
     if not CHROMIUM.exists():
