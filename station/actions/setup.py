@@ -58,6 +58,8 @@ def make_home(root: Path, *, settings: str, demo: bool = False) -> Home:
     create_store(home)
     database = Database(home.database_url)
     create_tables(database)
+    if database.is_sqlite and not home.settings.database_url:
+        (home.root / "station.db").chmod(0o640)  # it holds password digests
     custody = Custody(home, database)
     first = LogStarted(fact=LogStarted.Fact(origin=origin, software=f"evidence-station {__version__}"))
     custody.append(first, seal=False)
