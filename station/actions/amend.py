@@ -28,6 +28,7 @@ AMENDERS = frozenset({Role.OFFICER, Role.CLERK})
 CLASSIFIERS = frozenset({Role.OFFICER, Role.CLERK, Role.HANDLER, Role.REVIEWER, Role.APPROVER, Role.INSPECTOR})
 _EARLIEST = "2000-01-01T00:00:00.000000Z"
 _REASON_CHARACTERS = 1000
+PLACE_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def _place(amendment: Amendment) -> Place | None:
     place = amendment.place
     if place is None or not (place.text or place.latitude):
         raise ProblemError("value_missing", "No place was given")
-    if len(place.text or "") > 200 or (place.latitude is None) != (place.longitude is None):
+    if len(place.text or "") > PLACE_CHARACTERS or (place.latitude is None) != (place.longitude is None):
         raise ProblemError("place_wrong", "A place has 200 characters at most, and coordinates come in pairs")
     return place
 

@@ -8,7 +8,7 @@ that opens cases gives its number.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from station.actions.amend import acting_source
+from station.actions.amend import PLACE_CHARACTERS, acting_source, make_place
 from station.actions.problems import ProblemError
 from station.actions.targets import NewTarget, find_or_open, require_open
 from station.catalogue import checks
@@ -19,8 +19,8 @@ from station.custody import Custody
 from station.database import Database, Session
 from station.digest import new_id
 from station.errors import DeniedError, NotFoundError
-from station.records.case_entries import ClipBound, ClipClassified, ClipUnbound
-from station.records.entries import Actor, Entry, Proof
+from station.records.case_entries import ClipAmended, ClipBound, ClipClassified, ClipUnbound
+from station.records.entries import Actor, Entry, Place, Proof
 from station.records.terms import ClipStage, EnforcementStage, NoneReason, Role, Sensitivity, Source, TargetKind
 
 CLIPS_AT_ONCE = 500
@@ -32,7 +32,8 @@ BINDERS = frozenset({Role.OFFICER, Role.CLERK})
 class BindRequest:
     """What is bound to what. Either `target`, or `new` (a number for a case, a title for the rest), or `none_reason`.
 
-    `whole_recordings` takes all segments of each clip's recording. `sensitivity` None leaves each clip's class.
+    `whole_recordings` takes all segments of each clip's recording. `sensitivity` None leaves each clip's class, an
+    empty `place` each clip's place; coordinates that a clip has stay beside the words.
     """
 
     clips: tuple[str, ...]
@@ -44,6 +45,7 @@ class BindRequest:
     proves: tuple[Proof, ...] = ()
     note: str = ""
     sensitivity: Sensitivity | None = None
+    place: str = ""
     whole_recordings: bool = True
 
 
@@ -75,7 +77,8 @@ def bind(
         bound = [_bound(request, action, clip, target, source, actor) for clip in fresh]
         made.extend(entry.fact.binding for entry in bound)
         classified = _classified(session, request, clips, actor)
-        return (*opening, *withdrawn, *bound, *classified)
+        placed = _placed(session, request, clips, source, actor)
+        return (*opening, *withdrawn, *bound, *placed, *classified)
 
     custody.append_from(compose)
     return tuple(made)
@@ -86,6 +89,8 @@ def _check_request(request: BindRequest) -> None:
         raise ProblemError("clips_missing", "No clip was chosen")
     if len(request.proves) > PROVES_AT_ONCE:
         raise ProblemError("proves_too_many", f"A binding states {PROVES_AT_ONCE} facts at most")
+    if len(request.place) > PLACE_CHARACTERS:
+        raise ProblemError("place_wrong", f"A place has {PLACE_CHARACTERS} characters at most")
     if len(request.note) > 1000:
         raise ProblemError("note_long", "A note has 1000 characters at most")
     if request.kind == TargetKind.NONE and request.none_reason is None:
@@ -184,6 +189,25 @@ def _classified(session: Session, request: BindRequest, clips: Sequence[str], ac
     if any(states[clip].sensitivity == Sensitivity.SUSPECTED_SECRET for clip in others):
         raise ProblemError("secret_stays", "A suspected secret is not lifted while binding")
     return [ClipClassified(fact=ClipClassified.Fact(clip=clip, sensitivity=wanted), actor=actor) for clip in others]
+
+
+def _placed(session: Session, request: BindRequest, clips: Sequence[str], source: Source, actor: Actor) -> list[Entry]:
+    text = make_place(request.place).text
+    if text is None:
+        return []
+    others = [state for state in checks.clip_states(session, clips).values() if state.place != text]
+    if any(state.submitted for state in others):
+        raise ProblemError("submitted", "The case was submitted: changing its clips takes two people")
+    return [
+        ClipAmended(
+            fact=ClipAmended.Fact(clip=state.clip, field="place", source=source),
+            place=Place.model_validate(
+                {"text": text, "latitude": state.latitude, "longitude": state.longitude, "datum": state.datum}
+            ),
+            actor=actor,
+        )
+        for state in others
+    ]
 
 
 def unbind(custody: Custody, viewer: Viewer, actor: Actor, binding: str, reason: str) -> str:

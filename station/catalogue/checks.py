@@ -25,6 +25,10 @@ class ClipState:
     stage: str
     sensitivity: str
     submitted: bool
+    place: str | None
+    latitude: str | None
+    longitude: str | None
+    datum: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +72,17 @@ def clip_states(session: Session, clips: Sequence[str]) -> dict[str, ClipState]:
     """Return the state of each of `clips` that exists."""
     found = {}
     for part in chunks(clips):
-        held = (
-            select(Binding.clip)
-            .join(Target, col(Target.target) == Binding.target)
-            .where(col(Binding.clip).in_(part), Target.status == "submitted")
-        )
-        submitted = set(session.exec(held).all())
-        rows = session.exec(select(Clip.clip, Clip.stage, Clip.sensitivity).where(col(Clip.clip).in_(part)))
-        found.update({clip: ClipState(clip, stage, kind, clip in submitted) for clip, stage, kind in rows})
+        for row in session.exec(select(Clip).where(col(Clip.clip).in_(part))):
+            found[row.clip] = ClipState(
+                row.clip,
+                row.stage,
+                row.sensitivity,
+                row.submitted,
+                row.place,
+                row.latitude,
+                row.longitude,
+                row.datum,
+            )
     return found
 
 

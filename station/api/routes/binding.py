@@ -102,6 +102,7 @@ def bind_clips(
     stage: Annotated[str, Form()] = "",
     proves: Annotated[list[str] | None, Form()] = None,
     note: Annotated[str, Form()] = "",
+    place: Annotated[str, Form()] = "",
     sensitivity: Annotated[str, Form()] = "",
     whole_recordings: Annotated[str, Form()] = "",
     next: Annotated[str, Form()] = "",
@@ -111,7 +112,7 @@ def bind_clips(
     clips = _known(station, visit, tuple(dict.fromkeys(clip or ())))
     number, title = first_given(new_number or []), first_given(new_title or [])
     values = {"kind": kind, "target": target, "new_number": number, "new_title": title, "none_reason": none_reason}
-    values |= {"stage": stage, "note": note, "sensitivity": sensitivity}
+    values |= {"stage": stage, "note": note, "place": place, "sensitivity": sensitivity}
     try:
         wanted = _target_kind(kind)
         if wanted != TargetKind.NONE and target:
@@ -126,6 +127,7 @@ def bind_clips(
             stage=choice(stage, EnforcementStage),
             proves=_proofs(proves or []),
             note=note.strip(),
+            place=place.strip(),
             sensitivity=choice(sensitivity, Sensitivity),
             whole_recordings=bool(whole_recordings),
         )

@@ -9,7 +9,7 @@ from station.catalogue import checks
 from station.catalogue.clips import clip_digest
 from station.catalogue.views import Viewer
 from station.errors import DeniedError, NotFoundError
-from station.records.case_entries import ClipBound, ClipClassified, ClipUnbound, TargetOpened
+from station.records.case_entries import ClipAmended, ClipBound, ClipClassified, ClipUnbound, TargetOpened
 from station.records.entries import Proof
 from station.records.terms import EnforcementStage, NoneReason, Role, Sensitivity, Source, TargetKind
 from tests.fakes.stations import FakeStation
@@ -313,3 +313,33 @@ def test_unbinding_keeps_the_entry_and_gives_a_reason(station: FakeStation) -> N
     assert station.entries("clip.unbound")[0].text.reason == "wrong case"
     with pytest.raises(ProblemError):
         unbind(station.custody, clerk, actor, binding, " ")
+
+
+def test_binding_gives_every_clip_its_place_once(station: FakeStation) -> None:
+    clerk = station.person("chen", Role.CLERK)
+    clips = (station.clip(), station.clip())
+    case = open_one(station, clerk)
+    do_bind(station, clerk, BindRequest(clips, TargetKind.CASE, target=case, place=" 人民路  18 号 "))
+    amended = station.entries("clip.amended")
+    assert {entry.fact.clip for entry in amended} == set(clips)
+    assert all(isinstance(entry, ClipAmended) and entry.place.text == "人民路 18 号" for entry in amended)
+    other = open_one(station, clerk, "冀石执罚〔2026〕13号")
+    do_bind(station, clerk, BindRequest(clips, TargetKind.CASE, target=other, place="人民路 18 号"))
+    assert len(station.entries("clip.amended")) == 2
+
+
+def test_binding_without_a_place_leaves_each_clip_its_own(station: FakeStation) -> None:
+    clerk = station.person("chen", Role.CLERK)
+    clip = station.clip()
+    do_bind(station, clerk, BindRequest((clip,), TargetKind.NONE, none_reason=NoneReason.PATROL))
+    assert station.entries("clip.amended") == []
+
+
+def test_a_place_too_long_binds_nothing(station: FakeStation) -> None:
+    clerk = station.person("chen", Role.CLERK)
+    clip = station.clip()
+    request = BindRequest((clip,), TargetKind.NONE, none_reason=NoneReason.PATROL, place="路" * 201)
+    with pytest.raises(ProblemError) as refused:
+        do_bind(station, clerk, request)
+    assert refused.value.code == "place_wrong"
+    assert station.entries("clip.bound") == []
