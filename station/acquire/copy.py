@@ -21,7 +21,9 @@ from station import clock
 from station.direct import BLOCK_BYTES, BUFFER_BYTES, aligned_buffer, set_direct
 from station.records.reading import BadRange, Copied, CopyProgress
 
-BUFFERS = 4
+BUFFERS = 5
+_BUFFER_BYTES = 4 * 1024 * 1024
+_READS_AT_ONCE = 2  # one read at a time leaves a disk idle between them
 _SYNCERS = 4
 _MAX_UNSYNCED = 16
 _PROGRESS_SECONDS = 0.1
@@ -42,6 +44,7 @@ class Content(Protocol):
 
     size_bytes: int
     missing: tuple[tuple[int, int], ...]
+    concurrent: bool
 
     def read_into(self, offset: int, target: memoryview) -> None:
         """Fill `target` whole from `offset`; raises OSError."""
@@ -63,6 +66,16 @@ class _Target:
     jobs: deque["Future[None]"] = field(default_factory=deque)
 
 
+@dataclass
+class _Piece:
+    """One buffer's worth of a file; `reading` is under way or over, None when it is still to be read."""
+
+    offset: int
+    length: int
+    buffer: memoryview
+    reading: "Future[None] | None" = None
+
+
 class Copier:
     """Copies one file after another into a folder; `report` is called from several threads, one at a time."""
 
@@ -77,13 +90,14 @@ class Copier:
     def __enter__(self) -> Self:
         """Start the threads and map the buffers."""
         enter = self._stack.enter_context
-        self._free = deque(enter(aligned_buffer()) for _ in range(BUFFERS))
+        self._free = deque(enter(aligned_buffer(_BUFFER_BYTES)) for _ in range(BUFFERS))
         self._busy: deque[tuple[memoryview, tuple[Future[None], ...]]] = deque()
         self._unsynced = threading.Semaphore(_MAX_UNSYNCED)
         # Left in the opposite order: what syncs waits for what writes.
         self._syncers = enter(ThreadPoolExecutor(_SYNCERS))
         self._writer = enter(ThreadPoolExecutor(1))
         self._hashing = enter(ThreadPoolExecutor(1))
+        self._readers = enter(ThreadPoolExecutor(_READS_AT_ONCE))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -119,13 +133,32 @@ class Copier:
             self._unsynced.release()
             self.fail(entry_id, f"no staging file could be made: {error.strerror}")
             return
-        offset = 0
-        while offset < size and target.failure is None and not target.gone:
-            offset += self._move(target, content, offset)
-            self._report_progress(entry_id, offset)
+        offset = self._pass_on(target, content)
         if target.gone:
             _add_bad(target.bad, offset, size - offset)
         self._syncers.submit(self._finish, target, tuple(target.jobs), offset)
+
+    def _pass_on(self, target: _Target, content: Content) -> int:
+        """Read the file, a little ahead of what is being hashed and written; returns how far it came."""
+        depth = _READS_AT_ONCE if content.concurrent and not content.missing else 1
+        ahead: deque[_Piece] = deque()
+        asked = done = 0
+        while done < target.size_bytes and target.failure is None and not target.gone:
+            while asked < target.size_bytes and len(ahead) < depth:
+                piece = _Piece(asked, min(_BUFFER_BYTES, target.size_bytes - asked), self._free_buffer())
+                if depth > 1:
+                    piece.reading = self._readers.submit(_read_piece, content, piece)
+                ahead.append(piece)
+                asked += piece.length
+            piece = ahead.popleft()
+            self._hand_on(target, content, piece)
+            done += piece.length
+            self._report_progress(target.entry_id, done)
+        for piece in ahead:
+            if piece.reading is not None:
+                piece.reading.exception()  # waits: nobody may write into a buffer that others get
+            self._free.append(piece.buffer)
+        return done
 
     def _open(self, entry_id: int, size: int, keep: bool) -> _Target:
         if not keep:
@@ -145,20 +178,23 @@ class Copier:
             raise
         return _Target(entry_id, size, name, handle)
 
-    def _move(self, target: _Target, content: Content, offset: int) -> int:
-        """Read one buffer's worth at `offset` and hand it to the hashing and the writing thread."""
-        buffer = self._free_buffer()
-        length = min(BUFFER_BYTES, target.size_bytes - offset)
-        with buffer[:length] as view:
-            self._read(target, content, offset, view)
-        jobs = [self._hashing.submit(_hash, target, buffer, length)]
+    def _hand_on(self, target: _Target, content: Content, piece: _Piece) -> None:
+        """Hand a piece to the hashing and the writing thread; what could not be read ahead is read with care first."""
+        failure = piece.reading.exception() if piece.reading is not None else None
+        if failure is not None and not isinstance(failure, OSError):
+            raise failure
+        if isinstance(failure, OSError):
+            target.gone = failure.errno in _GONE
+        if piece.reading is None or failure is not None:
+            with piece.buffer[: piece.length] as view:
+                self._read(target, content, piece.offset, view)
+        jobs = [self._hashing.submit(_hash, target, piece.buffer, piece.length)]
         if target.handle is not None:
-            jobs.append(self._writer.submit(_write, target, buffer, offset, length))
+            jobs.append(self._writer.submit(_write, target, piece.buffer, piece.offset, piece.length))
         target.jobs.extend(jobs)
         while target.jobs and target.jobs[0].done():
             target.jobs.popleft()
-        self._busy.append((buffer, tuple(jobs)))
-        return length
+        self._busy.append((piece.buffer, tuple(jobs)))
 
     def _free_buffer(self) -> memoryview:
         if self._free:
@@ -251,6 +287,11 @@ class Copier:
             os.close(target.handle)
         if target.failure is not None:
             os.unlink(target.name, dir_fd=self._folder)
+
+
+def _read_piece(content: Content, piece: _Piece) -> None:
+    with piece.buffer[: piece.length] as view:
+        content.read_into(piece.offset, view)
 
 
 def _reserve(handle: int, size: int) -> None:

@@ -43,6 +43,8 @@ def find_runs(file: Any, offset_bytes: int, block_bytes: int, attribute: tuple[i
 class ClusterContent:
     """A file read cluster by cluster with our own preads, straight into the caller's buffer (FAT, exFAT)."""
 
+    concurrent = True
+
     def __init__(self, image: Image, runs: Iterable[Run], size_bytes: int, valid_bytes: int | None = None) -> None:
         """Take the runs in file order; everything from `valid_bytes` on is zeros."""
         self.size_bytes = size_bytes
@@ -94,6 +96,8 @@ class ClusterContent:
 
 class ParsedContent:
     """A file read through The Sleuth Kit: resident, sparse, compressed or with an initialised size (NTFS, ext)."""
+
+    concurrent = False
 
     def __init__(
         self, image: Image, file: Any, size_bytes: int, attribute: tuple[int, int] | None, runs: Iterable[Run]

@@ -34,6 +34,7 @@ class FolderContent:
     """The bytes of one file of the folder."""
 
     missing: tuple[tuple[int, int], ...] = ()
+    concurrent = True
 
     def __init__(self, handle: int) -> None:
         """Take an open descriptor, which stays the caller's."""

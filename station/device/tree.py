@@ -45,10 +45,12 @@ class Content(Protocol):
     """The bytes of one file, `size_bytes` of them.
 
     `missing` are ranges (offset, length) that the card does not hold at all, sorted: reading them is pointless.
+    `concurrent` tells that several threads may read at once.
     """
 
     size_bytes: int
     missing: tuple[tuple[int, int], ...]
+    concurrent: bool
 
     def read_into(self, offset: int, target: memoryview) -> None:
         """Fill `target` whole from `offset`; raises OSError when a single byte can't be read."""

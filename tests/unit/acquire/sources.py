@@ -12,6 +12,7 @@ class Flawed:
     bad: tuple[tuple[int, int], ...] = ()
     missing: tuple[tuple[int, int], ...] = ()
     number: int = errno.EIO
+    concurrent: bool = False
     reads: list[tuple[int, int]] = field(default_factory=list)
 
     @property

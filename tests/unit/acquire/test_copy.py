@@ -11,15 +11,15 @@ import pytest
 from station.acquire import copy as copying
 from station.acquire.copy import Copier
 from station.digest import sha256_hex
-from station.direct import BUFFER_BYTES
 from station.records.reading import BadRange, Copied, CopyProgress
 from tests.unit.acquire.sources import Flawed, zeroed
 
-BYTES = random.Random(20260804).randbytes(5 * 1024 * 1024 + 777)
+BUFFER_BYTES = copying._BUFFER_BYTES
+BYTES = random.Random(20260804).randbytes(2 * BUFFER_BYTES + 1024 * 1024 + 777)
 
 
-@pytest.fixture
-def take(tmp_path: Path) -> Callable[..., list[Copied]]:
+@pytest.fixture(params=[False, True], ids=["one read at a time", "reading ahead"])
+def take(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., list[Copied]]:
     """Return what copies (or, with keep=False, hashes) contents and gives the results in the order of their ids."""
 
     def run(*contents: Flawed, keep: bool = True) -> list[Copied]:
@@ -33,6 +33,7 @@ def take(tmp_path: Path) -> Callable[..., list[Copied]]:
         try:
             with Copier(folder, report) as copier:
                 for entry_id, content in enumerate(contents):
+                    content.concurrent = request.param
                     (copier.copy if keep else copier.rehash)(entry_id, content)
         finally:
             os.close(folder)
