@@ -75,7 +75,7 @@ def has_opened(session: Session, actor: Actor, clip: str) -> bool:
 
 
 def without_purpose(session: Session, viewer: Viewer, actor: Actor, clips: Sequence[str]) -> frozenset[str]:
-    """Return those of `clips` whose pictures wait for an inspector's purpose, as `needs_purpose` and `has_opened` say."""
+    """Return those of `clips` whose pictures wait until the viewer, an inspector, has stated a purpose."""
     if Role.INSPECTOR not in viewer.roles:
         return frozenset()
     seen_anyway = visible_clips(session, without_role(viewer, Role.INSPECTOR), clips)

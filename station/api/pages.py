@@ -106,7 +106,8 @@ class ClipPageView:
     """clip.html. `media_url` None: there is nothing to play now; `blocked` says why when it is forbidden.
 
     `blocked`: suspected_secret (show the handover steps), disposed, incomplete. `needs_purpose`: ask an inspector
-    for one, posting to /clips/{id}/open; until then neither poster nor media is offered.
+    for one, posting to /clips/{id}/open; until then neither poster nor media is offered. `submitted`: a case
+    it is bound to was submitted, so that changes take two people.
     """
 
     detail: ClipDetail
@@ -121,6 +122,7 @@ class ClipPageView:
     blocked: str | None
     officers: tuple[PersonView, ...]
     sensitivities: tuple[str, ...] = ()
+    submitted: bool = False
     problem: str | None = None
 
 

@@ -1,16 +1,17 @@
-// <clip-grid>: choosing clips by checkbox, Shift range and keyboard: arrows, j and k move, x chooses, Enter opens.
+// <clip-grid>: moving among clips and, where they may be bound, choosing by checkbox, Shift range and keyboard: arrows, j and k move, x chooses, Enter opens.
 
 class ClipGrid extends HTMLElement {
   connectedCallback() {
     this.form = this.querySelector("form[data-selection]");
+    this.last = null;
+    this.keys = (event) => this.key(event);
+    document.addEventListener("keydown", this.keys);
+    if (!this.form) return;
     this.words = this.form.querySelector("[data-count]");
     this.idle = this.words.textContent;
-    this.last = null;
     this.addEventListener("click", (event) => this.choose(event));
     this.addEventListener("change", (event) => this.changed(event));
     this.form.querySelector("[data-clear]").addEventListener("click", () => this.all(false));
-    this.keys = (event) => this.key(event);
-    document.addEventListener("keydown", this.keys);
     this.count();
   }
 
@@ -73,6 +74,8 @@ class ClipGrid extends HTMLElement {
     if (step !== undefined && (here || event.key.length === 1)) {
       event.preventDefault();
       this.move(here, step, event.shiftKey);
+    } else if (!this.form) {
+      return;
     } else if ((event.key === "x" || event.key === " ") && here && !event.target.matches("input")) {
       event.preventDefault();
       const box = this.box(here);
@@ -88,7 +91,7 @@ class ClipGrid extends HTMLElement {
     const clips = this.clips;
     const at = here ? clips.indexOf(here) + step : 0;
     const next = clips[Math.max(0, Math.min(clips.length - 1, at))];
-    if (choosing && here) {
+    if (choosing && here && this.form) {
       this.range(here, next, true);
       this.count();
     }

@@ -92,7 +92,8 @@ def add_person(
             station.custody, station.database, visit.actor, description, _chosen_roles(roles), second
         )
     except ProblemError as error:
-        return _people(request, error.code, {key: value[:100] for key, value in values.items()})
+        kept = {key: value[:100] for key, value in values.items()}
+        return _people(request, error.code, kept | {"roles": " ".join(roles or ())})
     return _people(request, token=token, issued_for=added)
 
 
@@ -110,7 +111,7 @@ def set_roles(
         second = _second(request, second_login, second_password, console_code)
         people.set_roles(station.custody, station.database, visit.actor, person, _chosen_roles(roles), second)
     except ProblemError as error:
-        return _people(request, error.code)
+        return _people(request, error.code, {"person": person, "roles": " ".join(roles or ())})
     return RedirectResponse("/people", 303)
 
 
@@ -127,7 +128,7 @@ def issue_link(
         second = _second(request, second_login, second_password, console_code)
         token = people.issue_link(station.custody, station.database, visit.actor, person, second)
     except ProblemError as error:
-        return _people(request, error.code)
+        return _people(request, error.code, {"person": person})
     return _people(request, token=token, issued_for=person)
 
 
@@ -145,7 +146,7 @@ def set_disabled(
         second = _second(request, second_login, second_password, console_code)
         people.set_disabled(station.custody, station.database, visit.actor, person, bool(disabled), second)
     except ProblemError as error:
-        return _people(request, error.code)
+        return _people(request, error.code, {"person": person})
     return RedirectResponse("/people", 303)
 
 

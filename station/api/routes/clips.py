@@ -15,6 +15,7 @@ from station.api.errors import SlowDownError
 from station.api.forms import choice, day_bounds, utc_time
 from station.api.pages import ClipPageView, ClipsPage, ProxyState, VerifyView
 from station.api.render import is_htmx, render
+from station.catalogue import checks
 from station.catalogue.clip_detail import clip_detail
 from station.catalogue.clips import ClipBytes, can_see, clip_digest, list_clips
 from station.catalogue.views import ClipDetail, ClipFilter, ClipRow, PersonView, RecorderView
@@ -137,6 +138,7 @@ def _clip_view(
     played = None if waiting else media.footage(station.home, station.store, held)
     poster = None if waiting else media.poster(station.home, held)
     editing = bool(roles & amend.AMENDERS) and held.stage != ClipStage.DISPOSED
+    submitted = checks.clip_states(session, [held.clip])[held.clip].submitted
     unit = None if Role.INSPECTOR in roles else visit.viewer.unit
     return ClipPageView(
         detail=detail,
@@ -144,10 +146,11 @@ def _clip_view(
         poster_url=f"/clips/{held.clip}/poster" if poster else None,
         proxy=ProxyState(*media.proxy_progress(session, station.home, held)),
         can_bind=editing,
-        can_amend=editing,
+        can_amend=editing and not submitted,
+        submitted=submitted,
         can_verify=held.stage != ClipStage.DISPOSED,
         can_classify=bool(roles & amend.CLASSIFIERS) and held.stage != ClipStage.DISPOSED,
-        needs_purpose=waiting,
+        needs_purpose=waiting and blocked != "suspected_secret",  # a purpose opens no suspected secret
         blocked=blocked,
         officers=station.officers(session, unit) if editing else (),
         sensitivities=_sensitivities(roles),

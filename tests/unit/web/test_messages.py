@@ -37,6 +37,7 @@ _GROUPS: dict[str, Iterable[str]] = {
     "doubt": ("clock_suspicious", "clock_unknown", "holder_ambiguous", "number_disagrees"),
     "history": (*HISTORY_CODES, *LOOK_CODES),
     "entry": ENTRY_TYPES,
+    "denial": ("role", "not_visible", "suspected_secret"),
     "phrase": {phrase for phrases in PHRASES.values() for phrase in phrases},
     "error": {*(code for _kind, _status, code in _ANSWERS), *_HTTP_CODES.values()},
     "error_hint": {*(code for _kind, _status, code in _ANSWERS), *_HTTP_CODES.values()},
