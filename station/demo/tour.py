@@ -15,7 +15,6 @@ from typing import Any
 from rich.console import Console
 
 from station import clock, durable
-from station.actions.amend import Amendment, amend
 from station.actions.bind import BindRequest, bind
 from station.actions.holders import issue_recorder
 from station.actions.login import issue_console_code
@@ -36,7 +35,7 @@ from station.errors import ConfigError
 from station.i18n import Translator
 from station.pipeline import dock
 from station.records.docking_entries import RecorderKnown
-from station.records.entries import Actor, Place, Proof
+from station.records.entries import Actor, Proof
 from station.records.terms import EnforcementStage, FileResult, Role, TargetKind, TimeTrust
 from station.stages.docking import Request
 
@@ -205,15 +204,13 @@ def _tag(tour: _Tour, officer: str, target: str, submitted: dict[str, str]) -> N
     with tour.database.read() as session:
         rows = list_clips(session, viewer, ClipFilter(collector=officer)).rows
     clips = tuple(row.clip for row in rows if row.media == "video" and row.time_trust == TimeTrust.PLAIN)
-    for clip in clips:
-        place = Amendment("place", place=Place(text=submitted["place"]))
-        amend(tour.custody, viewer, actor, clip, place)
     request = BindRequest(
         clips=clips,
         kind=TargetKind.CASE,
         target=target,
         stage=EnforcementStage(submitted["stage"]),
         proves=(Proof(text=submitted["proves"]),),
+        place=submitted["place"],
     )
     bind(tour.custody, tour.database, tour.home, viewer, actor, request)
 
