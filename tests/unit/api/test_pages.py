@@ -82,6 +82,37 @@ def test_a_mistake_in_the_dialog_comes_back_with_what_was_typed(station: FakeSta
     assert answer.status_code == 409 and "重要说明" in answer.text and "<html" not in answer.text
 
 
+def test_who_may_not_bind_is_not_offered_to_choose_clips(station: FakeStation, browse: Browse) -> None:
+    clip = station.clip()
+    clerk, inspector = browse(station.person("chen", Role.CLERK)), browse(station.person("zhou", Role.INSPECTOR))
+    for address in ("/clips", "/clips?view=table"):
+        page = inspector.get(address).text
+        assert clip in page and 'type="checkbox" name="clip"' not in page and 'action="/bind"' not in page
+        assert 'type="checkbox" name="clip"' in clerk.get(address).text
+
+
+def test_an_inspector_is_asked_no_purpose_for_a_suspected_secret(station: FakeStation, browse: Browse) -> None:
+    clip = station.clip()
+    clerk, inspector = browse(station.person("chen", Role.CLERK)), browse(station.person("zhou", Role.INSPECTOR))
+    assert 'name="purpose"' in inspector.get(f"/clips/{clip}").text
+    clerk.post(f"/clips/{clip}/sensitivity", data={"value": "suspected_secret"})
+    assert 'name="purpose"' not in inspector.get(f"/clips/{clip}").text
+
+
+def test_a_submitted_clip_offers_no_amendment(station: FakeStation, browse: Browse) -> None:
+    clip, handler = station.clip(), station.person("liu", Role.HANDLER)
+    clerk = browse(station.person("chen", Role.CLERK))
+    case = clerk.post("/cases", data={"kind": "case", "number": "冀市监处罚〔2026〕9号", "handlers": [handler.person]})
+    target = case.headers["location"].removeprefix("/cases/")
+    clerk.post("/bind", data={"clip": [clip], "kind": "case", "target": target, "proves": ["现场"]})
+    clerk.post(f"/clips/{clip}/amend", data={"field": "place", "value": "人民路 1 号"})
+    clerk.post(f"/clips/{clip}/amend", data={"field": "collector", "collector_name": "张伟"})
+    assert f"/clips/{clip}/amend" in clerk.get(f"/clips/{clip}").text
+    assert browse(handler).post(f"/cases/{target}/submit").status_code == 303
+    page = clerk.get(f"/clips/{clip}").text
+    assert f"/clips/{clip}/amend" not in page and "/unbind/" not in page
+
+
 def test_tagging_today_returns_to_the_page_it_came_from(station: FakeStation, browse: Browse) -> None:
     officer = station.person("wang", Role.OFFICER)
     station.take_in_recorder(officer)
@@ -133,6 +164,15 @@ def test_granting_admin_rights_needs_the_second_admins_password(station: FakeSta
     assert client.post(address, data=right).status_code == 303
     granted = station.entries("person.roles")[-1]
     assert (granted.fact.person, granted.fact.second) == (third.person, second.person)
+
+
+def test_a_refused_change_of_roles_comes_back_open_with_the_roles_chosen(station: FakeStation, browse: Browse) -> None:
+    third, client = station.person("third"), browse(station.person("first", Role.ADMIN))
+    form = {"roles": ["auditor", "admin"], "console_code": "wrong"}
+    answer = client.post(f"/people/{third.person}/roles", data=form)
+    opened = answer.text.partition('<details class="fold" open>')[2].partition("</details>")[0]
+    assert answer.status_code == 409 and third.person in opened
+    assert opened.count(" checked") == 2
 
 
 def test_while_there_is_one_admin_the_console_code_stands_for_the_second(station: FakeStation, browse: Browse) -> None:

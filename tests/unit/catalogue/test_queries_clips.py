@@ -289,10 +289,21 @@ def test_badges_count_what_the_viewer_sees(catalogue: Catalogue) -> None:
     catalogue.add(Alarm(alarm="x", kind="clip_conflicted", about="clip:a", text=None, raised_at=NOON))
     with catalogue.read() as session:
         found = counts(session, viewer("clerk"), today=at(600))
-        assert (found.total, found.untagged, found.today, found.damaged, found.alarms) == (2, 1, 1, 1, 1)
+        assert (found.total, found.today, found.damaged, found.alarms) == (2, 1, 1, 1)
         assert counts(session, viewer("officer"), today=at(600)).alarms == 0
         assert tagged_since(session, viewer("clerk"), NOON) == 1
         assert tagged_since(session, viewer("clerk"), at(1000)) == 0
+
+
+def test_the_badge_of_today_counts_an_officers_recordings_not_their_segments(catalogue: Catalogue) -> None:
+    catalogue.clip("a", recording="one", collector="me")
+    catalogue.clip("b", recording="one", collector="me")
+    catalogue.clip("c", recording="two", collector="me")
+    catalogue.clip("d", recording="three", collector="other")
+    with catalogue.read() as session:
+        assert counts(session, viewer("officer"), today=at(0)).untagged == 2
+        assert counts(session, viewer("officer", "clerk"), today=at(0)).untagged == 2
+        assert counts(session, viewer("clerk"), today=at(0)).untagged == 0
 
 
 def test_a_clerk_of_no_unit_does_not_see_the_clips_of_a_unit(catalogue: Catalogue) -> None:
