@@ -77,6 +77,19 @@ def test_a_clerk_filters_selects_by_keyboard_and_binds_in_a_dialog(browse: Calla
     expect(page.locator(".badge", has_text="检查任务-")).not_to_have_count(0)
 
 
+def test_a_refused_dialog_says_why_and_stays(browse: Callable[..., Page], served: Served) -> None:
+    page = browse()
+    enter(page, served, "chen")
+    page.goto("/clips")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.locator("#selection button.main").click()
+    dialog = page.locator("#dialog")
+    dialog.locator("footer button.main").click()
+    expect(dialog.locator(".notice.bad")).to_be_visible()
+    expect(dialog.locator("input[name=kind]")).to_have_count(4)
+
+
 def test_a_clip_plays_and_is_verified_in_words(browse: Callable[..., Page], served: Served) -> None:
     page = browse()
     enter(page, served, "chen")
@@ -115,12 +128,16 @@ def test_an_inspector_states_a_purpose_before_the_first_picture(browse: Callable
     page = browse()
     enter(page, served, "zhou")
     page.goto("/clips?important=yes")
+    expect(page.locator(".clip .no-poster")).to_have_text("须先说明事由")
+    expect(page.locator(".clip img")).to_have_count(0)
     page.locator(".clip a.look").first.click()
     expect(page.locator("video")).to_have_count(0)
     page.fill("input[name=purpose]", "投诉 2026-118 核查")
     page.locator(".purpose button").click()
     expect(page.locator("video")).to_be_visible()
     page.locator("h1").click()
+    page.goto("/clips?important=yes")
+    expect(page.locator(".clip img")).to_have_js_property("complete", True)
 
 
 def test_the_language_is_switched_and_kept(browse: Callable[..., Page], served: Served) -> None:
