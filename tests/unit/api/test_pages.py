@@ -99,6 +99,14 @@ def test_an_inspector_is_asked_no_purpose_for_a_suspected_secret(station: FakeSt
     assert 'name="purpose"' not in inspector.get(f"/clips/{clip}").text
 
 
+def test_a_refused_look_is_told_in_words(station: FakeStation, browse: Browse) -> None:
+    clip, clerk = station.clip(), browse(station.person("chen", Role.CLERK))
+    clerk.post(f"/clips/{clip}/sensitivity", data={"value": "suspected_secret"})
+    assert clerk.get(f"/clips/{clip}/media").status_code == 403
+    page = clerk.get(f"/clips/{clip}").text
+    assert '<p>调阅被拒绝</p>\n    <p class="quoted">疑似涉密</p>' in page
+
+
 def test_a_submitted_clip_offers_no_amendment(station: FakeStation, browse: Browse) -> None:
     clip, handler = station.clip(), station.person("liu", Role.HANDLER)
     clerk = browse(station.person("chen", Role.CLERK))
