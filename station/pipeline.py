@@ -22,7 +22,6 @@ from station.errors import SourceError
 from station.evidence.opening import open_store
 from station.profiles.library import choose_profile, load_profiles, named_profile
 from station.records.reading import CopyOrder
-from station.stages.developing import Developing
 from station.stages.docking import Docking, Request
 
 _PAUSE_SECONDS = 1.0
@@ -69,6 +68,8 @@ def develop(home: Home, database: Database, custody: Custody, stop: threading.Ev
 
     With `once` it ends when there is nothing left to do. Raises StationError when our own side fails.
     """
+    from station.stages.developing import Developing  # here, so that a docking does not carry it in memory
+
     developing = Developing(home, database, custody, open_store(home))
     while not stop.is_set():
         if developing.step(stop):

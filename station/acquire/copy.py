@@ -22,7 +22,7 @@ from station.direct import BLOCK_BYTES, BUFFER_BYTES, aligned_buffer, set_direct
 from station.records.reading import BadRange, Copied, CopyProgress
 
 BUFFERS = 5
-_BUFFER_BYTES = 4 * 1024 * 1024
+_BUFFER_BYTES = 3 * 1024 * 1024
 _READS_AT_ONCE = 2  # one read at a time leaves a disk idle between them
 _SYNCERS = 4
 _MAX_UNSYNCED = 16
