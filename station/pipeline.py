@@ -38,13 +38,13 @@ def dock(
     """
     store = open_store(home)
     store.clean_staging()
-    custody.seal()  # first of all: a log that was rolled back takes nothing more
     profiles = load_profiles(home.profiles)
     named = named_profile(profiles, request.profile)
     user, docking_id = home.settings.parser_user, new_id()
     with slot_meter(home.run, request.slot, home.settings.slots, shown) as meter, store.staging(docking_id) as staging:
         code_page = named.code_page if named else "gbk"
         with Reading(request.source, staging.inbox, code_page=code_page, user=user) as reading:
+            custody.seal()  # before anything else is done: a log that was rolled back takes nothing more
             listing = gather(reading.list())
             profile = named or choose_profile(profiles, listing.names(), listing.labels())
             with Docking(database, custody, store, staging, meter, profile, docking_id) as docking:

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from station.actions.login import admin_exists, issue_console_code
-from station.actions.people import NOBODY, issue_link
 from station.catalogue import checks
 from station.cli.console import HomeOption, answer, open_station, t
 from station.errors import NotFoundError
@@ -18,6 +16,8 @@ app = typer.Typer(no_args_is_help=True)
 @app.command(help=t("Print a one-time code: for the first administrator, or in place of a second one"))
 def code(home: HomeOption = None) -> None:
     """Issue a console code for what it is needed for now."""
+    from station.actions.login import admin_exists, issue_console_code  # here: other commands start sooner
+
     with open_station(home) as (_, database, _custody):
         answer(issue_console_code(database, "second_admin" if admin_exists(database) else "first_admin"))
 
@@ -28,6 +28,8 @@ def link(
     home: HomeOption = None,
 ) -> None:
     """Issue a log-in link; the page behind it asks for a new password."""
+    from station.actions.people import NOBODY, issue_link  # here: other commands start sooner
+
     with open_station(home) as (station, database, custody):
         with database.read() as session:
             person = checks.person_of_login(session, login)

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from station import daemon
-from station.actions.login import issue_console_code
 from station.actions.setup import default_settings, make_home
 from station.cli.console import HomeOption, answer, messages, open_home, open_station, say, t
 from station.config import Home, home_folder
@@ -27,6 +26,8 @@ def _init(home: HomeOption = None) -> None:
     station = make_home(home_folder(home), settings=default_settings())
     database = Database(station.database_url)
     answer(t("There is a station in {folder} now", folder=station.root))
+    from station.actions.login import issue_console_code  # here: other commands start sooner
+
     code = issue_console_code(database, "first_admin")
     answer(t("One-time code for the first administrator, good for 30 minutes: {code}", code=code))
     say(t("Start it with: station serve --home {folder}", folder=station.root))
