@@ -22,8 +22,8 @@ from station.direct import BLOCK_BYTES, BUFFER_BYTES, aligned_buffer, set_direct
 from station.records.reading import BadRange, Copied, CopyProgress
 
 BUFFERS = 5
-_BUFFER_BYTES = 3 * 1024 * 1024
-_READS_AT_ONCE = 2  # one read at a time leaves a disk idle between them
+_BUFFER_BYTES = 4 * 1024 * 1024  # whole huge pages: one request to the disk each
+_READS_AT_ONCE = 3  # one read at a time leaves a disk idle between them
 _SYNCERS = 4
 _MAX_UNSYNCED = 16
 _PROGRESS_SECONDS = 0.1
