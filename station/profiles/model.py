@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from station.config import ZoneName
+from station.profiles.usb import Erase, Face, Pattern, Transport, Unlock, check_usb
 from station.sniff import Media
 
 # What a name pattern may yield; `date` and `time` are digits, `start` both together.
@@ -32,7 +33,7 @@ class Match(_Section):
     """
 
     names_share_percent: int | None = Field(default=None, ge=1, le=100)
-    labels: tuple[str, ...] = ()
+    labels: tuple[Pattern, ...] = ()
 
 
 class Files(_Section):
@@ -61,16 +62,22 @@ class Names(_Section):
 
 
 class Clock(_Section):
-    """The recorder's clock: its zone, and the years in which its times can be believed."""
+    """The recorder's clock: its zone, the years in which its times can be believed, what its dialect can do with it."""
 
     zone: ZoneName = "Asia/Shanghai"
     earliest: str = Field(default="2010-01-01", pattern=r"^\d{4}-\d{2}-\d{2}$")
+    read: bool = False
+    set: bool = False
 
 
 class Identity(_Section):
-    """What makes it this recorder: the serial in the files' names (when they all agree), or the volume."""
+    """What makes it this recorder; `none`: the volume. `serial_pattern`: what a believable serial looks like, whole.
 
-    serial_from: Literal["names", "none"] = "none"
+    From `names` it counts only when all files agree. A USB serial can be forged: it enrols, it never authenticates.
+    """
+
+    serial_from: Literal["names", "none", "usb", "handshake", "label"] = "none"
+    serial_pattern: Pattern | None = None
 
 
 class Profile(_Section):
@@ -89,6 +96,10 @@ class Profile(_Section):
     names: Names = Names()
     clock: Clock = Clock()
     identity: Identity = Identity()
+    transport: Transport = Transport()
+    faces: tuple[Face, ...] = ()
+    unlock: Unlock | None = None
+    erase: Erase = Erase()
 
     @field_validator("code_page")
     @classmethod
@@ -105,6 +116,23 @@ class Profile(_Section):
         if needed and not self.names.patterns:
             raise ValueError("matching or identifying by names needs names.patterns")
         return self
+
+    @model_validator(mode="after")
+    def _usb_where_needed(self) -> "Profile":
+        check_usb(self.transport, self.faces, self.unlock)
+        if (self.clock.read or self.clock.set) and self.unlock is None:
+            raise ValueError("clock.read and clock.set need a dialect: [unlock]")
+        if self.identity.serial_from == "handshake" and self.unlock is None:
+            raise ValueError("identity.serial_from handshake needs a dialect: [unlock]")
+        if self.identity.serial_from == "usb" and not self.faces:
+            raise ValueError("identity.serial_from usb needs [[faces]]")
+        return self
+
+    def believes(self, serial: str) -> bool:
+        """Tell whether `serial` looks like one of this kind of recorder; any text does where no pattern is given."""
+        return bool(serial) and (
+            self.identity.serial_pattern is None or re.fullmatch(self.identity.serial_pattern, serial) is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)
