@@ -6,7 +6,8 @@ StationError
 ├── HomeError              the home folder is missing, foreign or incomplete               exit 2
 ├── SourceError            a recorder, card image or folder can't be opened or read        exit 2
 │   ├── UnreadableError    one file or range of it can't be read                           exit 1
-│   └── ReaderDiedError    the confined reader ended before it was done                    exit 1
+│   ├── ReaderDiedError    the confined reader ended before it was done                    exit 1
+│   └── QuarantinedError   (acquire.identify) the dock turns this recorder away            exit 1
 ├── StorageError           vault, disk or database trouble on our side                     exit 2
 │   ├── VaultMissingError  the vault's identity file is not there: the disk isn't mounted
 │   ├── NoSpaceError       the reserve for log-in, ledger and alarms would be touched

@@ -43,9 +43,11 @@ def dock(
     user, docking_id = home.settings.parser_user, new_id()
     with slot_meter(home.run, request.slot, home.settings.slots, shown) as meter, store.staging(docking_id) as staging:
         code_page = named.code_page if named else "gbk"
-        with Reading(request.source, staging.inbox, code_page=code_page, user=user) as reading:
+        docked = request.arrival
+        with Reading(request.source, staging.inbox, code_page=code_page, user=user, writable=docked is None) as reading:
             custody.seal()  # before anything else is done: a log that was rolled back takes nothing more
             listing = gather(reading.list())
+            listing.number_from(docked.first_volume if docked else 0)
             profile = named or choose_profile(profiles, listing.names(), listing.labels())
             with Docking(database, custody, store, staging, meter, profile, docking_id) as docking:
                 docking.recognise(request, listing, reading.opened.kind, home.settings.unit)

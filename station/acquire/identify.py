@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from station.errors import SourceError
 from station.profiles.model import NameFacts, Profile, read_name
 from station.records.reading import EntrySeen, VolumeSeen
 
@@ -20,6 +21,21 @@ class Identity:
     by: Literal["serial", "volume", "given", "folder"]
     serial: str | None = None
     label: str | None = None
+
+
+class QuarantinedError(SourceError):
+    """The dock turns this recorder away: it is charged, not read; `reason` is a code of `recorder.quarantined`."""
+
+    exit_code = 1
+
+    def __init__(self, reason: str, identity: Identity | None = None, recorder: str | None = None) -> None:
+        """Tell why, and which recorder it says it is."""
+        super().__init__(
+            f"The recorder {identity.key if identity else 'at the dock'} is quarantined: {reason}",
+            kept="Nothing was copied from it and nothing was written to it",
+            hint="An administrator looks at it on the page Recorders, or with `station recorder list`",
+        )
+        self.reason, self.identity, self.recorder = reason, identity, recorder
 
 
 def identify(

@@ -24,6 +24,12 @@ class Listing:
             if entry.path and entry.state in ("file", "unclosed", "stream")
         ]
 
+    def number_from(self, first_volume: int) -> None:
+        """Number the volumes from `first_volume` on, so that those of a recorder's several disks stay apart."""
+        if first_volume:
+            self.volumes = [each.model_copy(update={"volume": each.volume + first_volume}) for each in self.volumes]
+            self.entries = [each.model_copy(update={"volume": each.volume + first_volume}) for each in self.entries]
+
     def labels(self) -> list[str | None]:
         """Return the volumes' labels."""
         return [volume.label for volume in self.volumes]

@@ -98,18 +98,21 @@ class Reading:
         code_page: str,
         user: str,
         direct: bool = True,
+        writable: bool = True,
         silence_seconds: float = SILENCE_SECONDS,
         command: tuple[str, ...] | None = None,
     ) -> None:
         """Prepare to read `source` into the empty folder `inbox`, which belongs to `user` when root starts this.
 
-        `code_page` decodes FAT short names for display. `command` is the reader's program, for tests.
+        With `writable` False a block device is read only if the kernel refuses writes to it. `code_page` decodes FAT
+        short names for display. `command` is the reader's program, for tests.
         """
         self.source = source
         self._inbox = inbox
         self._code_page = code_page
         self._user = user
         self._direct = direct
+        self._writable = writable
         self._silence_seconds = silence_seconds
         self._command = command or READER
         self._lines = bytearray()
@@ -119,6 +122,13 @@ class Reading:
     def __enter__(self) -> Self:
         """Open the source and start the reader; raises SourceError."""
         self.opened = open_source(self.source, direct=self._direct)
+        if not self._writable and self.opened.read_only is False:
+            os.close(self.opened.handle)
+            raise SourceError(
+                f"{self.source} is not read-only",
+                kept="It was not read, and nothing was written to it",
+                hint="Install the station's udev rules (`make install-system`), then plug it in anew",
+            )
         try:
             self._process = self._start(self.opened)
         except OSError as error:

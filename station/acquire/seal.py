@@ -97,10 +97,11 @@ def ingest_entry(
     recorder: str,
     profile: Profile,
     now: datetime,
+    offset_ms: int | None,
 ) -> ClipIngested | ClipIncomplete:
     """Return the entry for a file copied and read back: `clip.incomplete` when ranges of it could not be read."""
     entry = item.entry
-    time = recorded_time(profile, item.name, entry.times, now)
+    time = recorded_time(profile, item.name, entry.times, now, offset_ms)
     fact = ClipFact(
         clip=clip,
         docking=docking,
@@ -114,6 +115,7 @@ def ingest_entry(
         sequence=item.name.sequence if item.name else None,
         device_time=time.device_time,
         zone=time.zone,
+        offset_ms=offset_ms,
         recorded_at=time.recorded_at,
         time_source=time.source,
         time_trust=time.trust,

@@ -17,6 +17,12 @@ def recorder_by_identity(session: Session, identity: str) -> str | None:
     return session.exec(select(Recorder.recorder).where(Recorder.identity == identity)).first()
 
 
+def is_enrolled(session: Session, recorder: str) -> bool:
+    """Tell whether the dock may read this recorder without a hand."""
+    row = session.get(Recorder, recorder)
+    return row is not None and row.enrolled
+
+
 def recorder_facts(session: Session, recorder: str) -> tuple[str | None, str]:
     """Return the recorder's present profile and unit; (None, "") when it is unknown."""
     row = session.get(Recorder, recorder)

@@ -10,10 +10,13 @@ from sqlmodel import Session
 from station.catalogue.clip_rows import PERSON, RECORDER, fetch, recorder_name
 from station.catalogue.history_lines import DOCKING
 from station.catalogue.tables import metadata
-from station.catalogue.views import DockingView, HoldingView, RecorderView
+from station.catalogue.views import DockingView, HoldingView, QuarantineView, RecorderView
 from station.catalogue.visibility import CLIP
 
 HOLDING = metadata.tables["catalogue_holding"]
+QUARANTINE = metadata.tables["catalogue_quarantine"]
+# What an administrator can end by enrolling the recorder; the rest needs a look at the device itself.
+ENROLLABLE = ("unknown_recorder", "withdrawn_recorder")
 
 
 def list_recorders(session: Session) -> tuple[RecorderView, ...]:
@@ -37,6 +40,10 @@ def list_recorders(session: Session) -> tuple[RecorderView, ...]:
             holders=tuple(holders[row.recorder]),
             clips=clips.get(row.recorder, 0),
             last_docked_at=docked.get(row.recorder),
+            enrolled=bool(row.enrolled),
+            offset_ms=row.offset_ms,
+            clock_read_at=row.clock_read_at,
+            clock_set_at=row.clock_set_at,
         )
         for row in fetch(session, select(RECORDER))
     ]
@@ -63,6 +70,41 @@ def list_dockings(session: Session, limit: int = 20) -> tuple[DockingView, ...]:
         .limit(limit)
     )
     return tuple(_docking_view(row) for row in fetch(session, query))
+
+
+def quarantine(session: Session, quarantine: str) -> QuarantineView | None:
+    """Return one thing turned away at the dock."""
+    rows = fetch(session, select(QUARANTINE).where(QUARANTINE.c.quarantine == quarantine))
+    return next((_quarantine_view(row) for row in rows), None)
+
+
+def list_quarantine(session: Session, limit: int = 50) -> tuple[QuarantineView, ...]:
+    """Return the latest things turned away, newest first, without those enrolled since."""
+    enrolled = select(RECORDER.c.identity).where(RECORDER.c.enrolled, RECORDER.c.identity.is_not(None))
+    query = (
+        select(QUARANTINE)
+        .where(QUARANTINE.c.identity.is_(None) | QUARANTINE.c.identity.not_in(enrolled))
+        .order_by(QUARANTINE.c.at.desc(), QUARANTINE.c.quarantine)
+        .limit(limit)
+    )
+    return tuple(_quarantine_view(row) for row in fetch(session, query))
+
+
+def _quarantine_view(row: Row[Any]) -> QuarantineView:
+    return QuarantineView(
+        quarantine=row.quarantine,
+        reason=row.reason,
+        slot=row.slot,
+        recorder=row.recorder,
+        profile=row.profile,
+        identity=row.identity,
+        serial=row.serial,
+        label=row.label,
+        product=row.product,
+        device=row.device,
+        at=row.at,
+        enrollable=row.reason in ENROLLABLE and row.identity is not None and row.profile is not None,
+    )
 
 
 def _holding_view(row: Row[Any]) -> HoldingView:

@@ -217,6 +217,28 @@ class RecorderView:
     holders: tuple[HoldingView, ...]
     clips: int
     last_docked_at: str | None
+    enrolled: bool
+    offset_ms: int | None
+    clock_read_at: str | None
+    clock_set_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineView:
+    """Something turned away at the dock; `device` is vendor and product id, `reason` a code."""
+
+    quarantine: str
+    reason: str
+    slot: int | None
+    recorder: str | None
+    profile: str | None
+    identity: str | None
+    serial: str | None
+    label: str | None
+    product: str | None
+    device: str
+    at: str
+    enrollable: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,8 @@ class ClipFact(Part):
     """What is known of a clip when it is taken in, without anything personal.
 
     `device_time` is naive local time as the recorder told it (`YYYY-MM-DDTHH:MM:SS`), `zone` the profile's zone,
-    `recorded_at` the two put together in UTC. `container` is our own sniff.
+    `offset_ms` how far the recorder's clock was ahead of ours when it was docked, where it could be read, and
+    `recorded_at` those put together in UTC: the corrected time. `container` is our own sniff.
     """
 
     clip: str
@@ -141,6 +142,7 @@ class ClipFact(Part):
     sequence: int | None = None
     device_time: str | None = None
     zone: str | None = None
+    offset_ms: int | None = None
     recorded_at: str | None = None
     time_source: Source | None = None
     time_trust: TimeTrust = TimeTrust.UNKNOWN

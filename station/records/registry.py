@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from station.errors import DamagedError
-from station.records import case_entries, docking_entries, log_entries, people_entries
+from station.records import case_entries, docking_entries, log_entries, people_entries, recorder_entries
 from station.records.draft import Json
 from station.records.entries import Entry
 
@@ -24,6 +24,11 @@ ENTRY_TYPES: dict[str, type[Entry]] = {
         people_entries.AccountChanged,
         people_entries.SessionOpened,
         docking_entries.RecorderKnown,
+        recorder_entries.RecorderEnrolled,
+        recorder_entries.RecorderWithdrawn,
+        recorder_entries.RecorderQuarantined,
+        recorder_entries.ClockMeasured,
+        recorder_entries.ClockSet,
         docking_entries.HolderIssued,
         docking_entries.HolderReturned,
         docking_entries.DockingStarted,

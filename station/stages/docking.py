@@ -16,7 +16,7 @@ from typing import Self
 
 from station import clock
 from station.acquire.account import NOT_WHOLE, Account, FileAccount, listing_bytes
-from station.acquire.identify import identify
+from station.acquire.identify import Identity, QuarantinedError, identify
 from station.acquire.listing import Listing
 from station.acquire.plan import Known, PlanItem, Step, key_of, make_plan
 from station.acquire.readback import ReadBacks
@@ -38,12 +38,31 @@ from station.records.terms import ClipStage, FileResult
 from station.state.folders import folder_identity
 
 _SIGN_SECONDS = 1.0
+_VOLUMES_A_DISK = 64
 _RESULTS = {Step.HOLD: FileResult.HELD, Step.SKIP: FileResult.SKIPPED, Step.FAIL: FileResult.FAILED}
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """What the dock knows of a recorder plugged into it; such a recorder is read only if it is enrolled.
+
+    `identity` is None when only its card can tell which one it is; `disk` is the LUN; `offset_ms` how far its clock is
+    ahead of ours, None where it could not be read.
+    """
+
+    identity: Identity | None
+    disk: int = 0
+    offset_ms: int | None = None
+
+    @property
+    def first_volume(self) -> int:
+        """The number of the disk's first volume: volumes of two disks of one recorder must not be taken for one."""
+        return self.disk * _VOLUMES_A_DISK
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """What to dock and how: the words of `station dock`."""
+    """What to dock and how: the words of `station dock`, or with `arrival` a recorder plugged into the dock."""
 
     source: Path
     profile: str | None = None
@@ -51,6 +70,15 @@ class Request:
     recorder: str | None = None
     rehash: bool = False
     actor: Actor = field(default_factory=lambda: Actor(via="station"))
+    arrival: Arrival | None = None
+
+
+def check_enrolled(session: Session, recorder: str | None, identity: Identity) -> None:
+    """Check that the dock may read this recorder; raises QuarantinedError (unknown_recorder, withdrawn_recorder)."""
+    if recorder is None:
+        raise QuarantinedError("unknown_recorder", identity)
+    if not intake.is_enrolled(session, recorder):
+        raise QuarantinedError("withdrawn_recorder", identity, recorder)
 
 
 class Docking:
@@ -73,6 +101,7 @@ class Docking:
         self._counts: Counter[FileResult] = Counter()
         self._bytes_copied = 0
         self._signed_at = clock.monotonic()
+        self._offset_ms: int | None = None
         self._readbacks = ReadBacks(partial(settle, staging.inbox, parser_gid=store.parser_gid))
         self.account = Account(docking, recorder="", profile=profile.id)
 
@@ -92,12 +121,16 @@ class Docking:
         if kind == "folder":
             with self._database.write() as session:
                 folder_id = folder_identity(session, request.source)
-        identity = identify(
+        arrival = request.arrival
+        identity = (arrival.identity if arrival else None) or identify(
             self._profile, listing.volumes, listing.entries, given=request.recorder, folder_id=folder_id
         )
+        self._offset_ms = arrival.offset_ms if arrival else None
 
         def enter(session: Session) -> Sequence[Entry]:
             known = intake.recorder_by_identity(session, identity.key)
+            if arrival is not None:
+                check_enrolled(session, known, identity)
             self.account.recorder = known or new_id()
             return () if known else (recorder_entry(self.account.recorder, self._profile, identity, unit),)
 
@@ -253,6 +286,7 @@ class Docking:
                     recorder=self.account.recorder,
                     profile=self._profile,
                     now=clock.now(),
+                    offset_ms=self._offset_ms,
                 ),
             )
 

@@ -22,6 +22,13 @@ from station.records.docking_entries import (
 from station.records.entries import Entry
 from station.records.log_entries import LogStarted, PayloadErased
 from station.records.reading import BadRange, RawName, RawTimes
+from station.records.recorder_entries import (
+    ClockMeasured,
+    ClockSet,
+    RecorderEnrolled,
+    RecorderQuarantined,
+    RecorderWithdrawn,
+)
 from station.records.registry import ENTRY_TYPES, read_entry
 from station.records.terms import FileResult, NoneReason, Source, TargetKind, TimeTrust
 from tests.flow.filling import TIME, ZHANG, entries_about
@@ -58,6 +65,35 @@ MORE: tuple[Entry, ...] = (
         fact=RecorderKnown.Fact(recorder="r1", profile="generic-storage", identified_by="serial"),
         names=RecorderKnown.Names(identity="serial:1", serial="1", unit="一大队"),
     ),
+    RecorderEnrolled(
+        fact=RecorderEnrolled.Fact(recorder="r1", profile="bc-plus", identified_by="serial"),
+        names=RecorderEnrolled.Names(identity="serial:1", serial="1", unit="一大队"),
+        actor=ZHANG,
+    ),
+    RecorderWithdrawn(fact=RecorderWithdrawn.Fact(recorder="r1"), actor=ZHANG),
+    RecorderQuarantined(
+        fact=RecorderQuarantined.Fact(
+            quarantine="q1",
+            reason="forbidden_interface",
+            slot=3,
+            vendor_id="4255",
+            product_id="0001",
+            interfaces=("03/01/01", "08/06/50"),
+        ),
+        names=RecorderQuarantined.Names(serial="00000001", product="键盘"),
+    ),
+    ClockMeasured(
+        fact=ClockMeasured.Fact(
+            recorder="r1",
+            device_time="2000-01-01T00:00:09",
+            zone="Asia/Shanghai",
+            host_time=TIME,
+            offset_ms=-838_000_000_000,
+            uncertainty_ms=900,
+            synchronised=False,
+        )
+    ),
+    ClockSet(fact=ClockSet.Fact(recorder="r1", set_to="2026-08-04T18:00:00", zone="Asia/Shanghai")),
     DockingStarted(
         fact=DockingStarted.Fact(
             docking="d1",
