@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from station.errors import ConfigError, HomeError
 
@@ -30,7 +30,8 @@ ZoneName = Annotated[str, AfterValidator(_known_zone)]
 class Settings(BaseModel):
     """All settings with their defaults; names are keys of station.toml and, upper-cased, STATION_* variables."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Hidden input: pydantic's messages would otherwise quote a malformed password.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     database_url: str = Field(default="", description="empty: SQLite at <home>/station.db")
     listen: str = Field(default="127.0.0.1:8470", pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")
@@ -45,6 +46,9 @@ class Settings(BaseModel):
     locale: str = Field(default="zh_CN", pattern=r"^(zh_CN|en)$")
     case_number_pattern: str = Field(
         default=r".{2,80}", description="regular expression a whole case number must match"
+    )
+    recorder_passwords: dict[str, SecretStr] = Field(
+        default={}, description="by profile id; a systemd credential recorder-<profile id> goes before it"
     )
     demo: bool = False
 
