@@ -16,8 +16,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from station import clock, durable
 from station.errors import ConflictError
 
-SlotState = Literal["reading", "copying", "finishing", "done", "partly", "failed"]
-_ACTIVE: frozenset[SlotState] = frozenset({"reading", "copying", "finishing"})
+SlotState = Literal[
+    "unlocking", "reading", "copying", "finishing", "erasing", "done", "partly", "failed", "quarantined"
+]
+_ACTIVE: frozenset[SlotState] = frozenset({"unlocking", "reading", "copying", "finishing", "erasing"})
 _INTERVAL_SECONDS = 0.2
 _RATE_OVER_SECONDS = 3.0
 
@@ -25,7 +27,8 @@ _RATE_OVER_SECONDS = 3.0
 class SlotBoard(BaseModel):
     """One slot's line: sizes in bytes, `rate` in bytes a second, `eta_seconds` None while unknown.
 
-    `problem` is a stable code pages translate (reader_died, source_unreadable, not_whole, no_space, station_stopped).
+    `problem` is a stable code pages translate (reader_died, source_unreadable, not_whole, no_space, station_stopped,
+    or why it is quarantined).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,6 +38,7 @@ class SlotBoard(BaseModel):
     docking: str | None = None
     recorder_name: str | None = None
     holder_name: str | None = None
+    battery_percent: int | None = None
     files_total: int = 0
     files_done: int = 0
     bytes_total: int = 0
@@ -52,11 +56,11 @@ class SlotBoard(BaseModel):
 class SlotMeter:
     """The pen of one slot's line: measures rate and time to go, and writes at most five times a second."""
 
-    def __init__(self, run: Path, slot: int, shown: Callable[[SlotBoard], None]) -> None:
-        """Begin at `reading`; `shown` is called with every line written."""
+    def __init__(self, run: Path, slot: int, shown: Callable[[SlotBoard], None], state: SlotState = "reading") -> None:
+        """Begin in `state`; `shown` is called with every line written."""
         self._run = run
         self._shown = shown
-        self.line = SlotBoard(slot=slot, state="reading", pid=os.getpid())
+        self.line = SlotBoard(slot=slot, state=state, pid=os.getpid())
         self._written_at = -_INTERVAL_SECONDS
         self._samples: list[tuple[float, int]] = []
         self._write()
@@ -87,8 +91,10 @@ class SlotMeter:
 
 
 @contextmanager
-def slot_meter(run: Path, slot: int | None, slots: int, shown: Callable[[SlotBoard], None]) -> Iterator[SlotMeter]:
-    """Hold a slot (the lowest free one when None) and its pen for one docking.
+def slot_meter(
+    run: Path, slot: int | None, slots: int, shown: Callable[[SlotBoard], None], state: SlotState = "reading"
+) -> Iterator[SlotMeter]:
+    """Hold a slot (the lowest free one when None) and its pen for one docking, beginning in `state`.
 
     Raises ConflictError when the slot, or every slot, is busy. Whatever ends the docking early is shown as failed.
     """
@@ -102,7 +108,7 @@ def slot_meter(run: Path, slot: int | None, slots: int, shown: Callable[[SlotBoa
             os.close(lock)
             continue
         try:
-            meter = SlotMeter(run, number, shown)
+            meter = SlotMeter(run, number, shown, state)
             try:
                 yield meter
             except BaseException:
@@ -113,6 +119,11 @@ def slot_meter(run: Path, slot: int | None, slots: int, shown: Callable[[SlotBoa
         return
     which = f"Slot {slot} is" if slot is not None else f"All {slots} slots are"
     raise ConflictError(f"{which} busy with another docking", hint="Wait for it, or name a free slot with --slot")
+
+
+def clear_slot(run: Path, slot: int) -> None:
+    """Show a slot as empty: its recorder was taken out."""
+    (run / "board" / f"{slot}.json").unlink(missing_ok=True)
 
 
 def read_slots(run: Path) -> dict[int, SlotBoard]:

@@ -13,16 +13,16 @@ from collections.abc import Callable
 from station.acquire.account import Account
 from station.acquire.listing import gather
 from station.acquire.reading import Reading
-from station.board import SlotBoard, slot_meter
+from station.board import SlotBoard, SlotMeter, slot_meter
 from station.config import Home
 from station.custody import Custody
 from station.database import Database
-from station.digest import new_id
 from station.errors import SourceError
 from station.evidence.opening import open_store
-from station.profiles.library import choose_profile, load_profiles, named_profile
+from station.profiles.library import choose_profile
 from station.records.reading import CopyOrder
-from station.stages.docking import Docking, Request
+from station.stages.docking import Docking
+from station.stages.opening import OpenCard, Request, open_card
 
 _PAUSE_SECONDS = 1.0
 
@@ -30,38 +30,35 @@ _PAUSE_SECONDS = 1.0
 def dock(
     home: Home, database: Database, custody: Custody, request: Request, shown: Callable[[SlotBoard], None]
 ) -> Account:
-    """Take one source in and return its account; what could be kept is kept whatever else fails.
+    """Take one source in and return its account; see `open_card` and `take_in` for what they raise."""
+    with open_card(home, request, shown) as card:
+        return take_in(database, custody, card)
 
-    Raises SourceError, ReaderDiedError, ProfileError, ConflictError, StorageError or LedgerError when it could not
-    start (a log that does not hold what was signed is one reason) or our own side failed; trouble with the source
-    after the start is in the account.
+
+def take_in(database: Database, custody: Custody, card: OpenCard) -> Account:
+    """Take in what lies on an open card and return the account; what could be kept is kept whatever else fails.
+
+    Raises SourceError, ReaderDiedError, ProfileError, StorageError or LedgerError when it could not start (a log
+    that does not hold what was signed is one reason) or our own side failed; trouble with the source after the start
+    is in the account.
     """
-    store = open_store(home)
-    store.clean_staging()
-    profiles = load_profiles(home.profiles)
-    named = named_profile(profiles, request.profile)
-    user, docking_id = home.settings.parser_user, new_id()
-    with slot_meter(home.run, request.slot, home.settings.slots, shown) as meter, store.staging(docking_id) as staging:
-        code_page = named.code_page if named else "gbk"
-        docked = request.arrival
-        with Reading(request.source, staging.inbox, code_page=code_page, user=user, writable=docked is None) as reading:
-            custody.seal()  # before anything else is done: a log that was rolled back takes nothing more
-            listing = gather(reading.list())
-            listing.number_from(docked.first_volume if docked else 0)
-            profile = named or choose_profile(profiles, listing.names(), listing.labels())
-            with Docking(database, custody, store, staging, meter, profile, docking_id) as docking:
-                docking.recognise(request, listing, reading.opened.kind, home.settings.unit)
-                docking.start(request, listing, reading)
-                plan = docking.plan(listing, rehash=request.rehash)
-                try:
-                    reading.order(CopyOrder(copy_ids=tuple(item.entry.id for item in plan)))
-                    for message in reading.results():
-                        docking.hear(message)
-                except SourceError as error:  # ReaderDiedError among them
-                    docking.account.problem = str(error)
-                docking.seal_rest()
-                docking.lose(plan, "reader_died")
-        docking.finish()
+    reading = card.reading
+    custody.seal()  # before anything else is done: a log that was rolled back takes nothing more
+    listing = gather(reading.list())
+    profile = card.named or choose_profile(card.profiles, listing.names(), listing.labels())
+    with Docking(database, custody, card, profile) as docking:
+        docking.recognise(listing)
+        docking.start(listing)
+        plan = docking.plan(listing)
+        try:
+            reading.order(CopyOrder(copy_ids=tuple(item.entry.id for item in plan)))
+            for message in reading.results():
+                docking.hear(message)
+        except SourceError as error:  # ReaderDiedError among them
+            docking.account.problem = str(error)
+        docking.seal_rest()
+        docking.lose(plan, "reader_died")
+    docking.finish()
     return docking.account
 
 

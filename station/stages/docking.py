@@ -6,11 +6,9 @@ kept.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -20,21 +18,20 @@ from station.acquire.identify import Identity, QuarantinedError, identify
 from station.acquire.listing import Listing
 from station.acquire.plan import Known, PlanItem, Step, key_of, make_plan
 from station.acquire.readback import ReadBacks
-from station.acquire.reading import Reading
 from station.acquire.seal import conflict_entry, finish_entry, ingest_entry, recorder_entry, start_entry
 from station.acquire.settle import Settled, settle
-from station.board import SlotMeter
 from station.catalogue import intake
 from station.custody import Custody
 from station.database import Database, Session
 from station.digest import new_id
 from station.errors import DamagedError, ReadbackError
-from station.evidence.store import LocalStore, Staging
 from station.profiles.model import Profile
-from station.records.entries import Actor, Entry
+from station.profiles.usb import FaceMatch, choose_by_label
+from station.records.entries import Entry
 from station.records.log_entries import AlarmRaised
 from station.records.reading import Copied, CopyProgress, Fault
 from station.records.terms import ClipStage, FileResult
+from station.stages.opening import OpenCard
 from station.state.folders import folder_identity
 
 _SIGN_SECONDS = 1.0
@@ -46,13 +43,23 @@ _RESULTS = {Step.HOLD: FileResult.HELD, Step.SKIP: FileResult.SKIPPED, Step.FAIL
 class Arrival:
     """What the dock knows of a recorder plugged into it; such a recorder is read only if it is enrolled.
 
-    `identity` is None when only its card can tell which one it is; `disk` is the LUN; `offset_ms` how far its clock is
+    `identity` is None when only its card can tell which one it is; `claim` notes that it is here, and raises
+    QuarantinedError when another at the dock says it is the same; `disk` is the LUN; `offset_ms` how far its clock is
     ahead of ours, None where it could not be read.
     """
 
-    identity: Identity | None
+    profiles: Sequence[FaceMatch]
+    claim: Callable[[Identity], None]
+    identity: Identity | None = None
     disk: int = 0
     offset_ms: int | None = None
+
+    def choose(self, labels: Sequence[str | None]) -> Profile:
+        """Return the profile that the card's labels decide for; raises QuarantinedError, AmbiguousProfileError."""
+        match = choose_by_label(self.profiles, labels)
+        if match is None:
+            raise QuarantinedError("unknown_device", self.identity)
+        return match.profile
 
     @property
     def first_volume(self) -> int:
@@ -60,50 +67,21 @@ class Arrival:
         return self.disk * _VOLUMES_A_DISK
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to dock and how: the words of `station dock`, or with `arrival` a recorder plugged into the dock."""
-
-    source: Path
-    profile: str | None = None
-    slot: int | None = None
-    recorder: str | None = None
-    rehash: bool = False
-    actor: Actor = field(default_factory=lambda: Actor(via="station"))
-    arrival: Arrival | None = None
-
-
-def check_enrolled(session: Session, recorder: str | None, identity: Identity) -> None:
-    """Check that the dock may read this recorder; raises QuarantinedError (unknown_recorder, withdrawn_recorder)."""
-    if recorder is None:
-        raise QuarantinedError("unknown_recorder", identity)
-    if not intake.is_enrolled(session, recorder):
-        raise QuarantinedError("withdrawn_recorder", identity, recorder)
-
-
 class Docking:
     """One docking under way: the state that the steps of `dock` hand on."""
 
-    def __init__(
-        self,
-        database: Database,
-        custody: Custody,
-        store: LocalStore,
-        staging: Staging,
-        meter: SlotMeter,
-        profile: Profile,
-        docking: str,
-    ) -> None:
-        self._database, self._custody, self._store = database, custody, store
-        self._staging, self._meter, self._profile = staging, meter, profile
+    def __init__(self, database: Database, custody: Custody, card: OpenCard, profile: Profile) -> None:
+        """Take the pen, and the card with the profile that fits it."""
+        self._database, self._custody, self._card, self._profile = database, custody, card, profile
+        self._store, self._meter = card.store, card.meter
         self._lines: dict[int, FileAccount] = {}
         self._items: dict[int, PlanItem] = {}
         self._counts: Counter[FileResult] = Counter()
         self._bytes_copied = 0
         self._signed_at = clock.monotonic()
         self._offset_ms: int | None = None
-        self._readbacks = ReadBacks(partial(settle, staging.inbox, parser_gid=store.parser_gid))
-        self.account = Account(docking, recorder="", profile=profile.id)
+        self._readbacks = ReadBacks(partial(settle, card.staging.inbox, parser_gid=card.store.parser_gid))
+        self.account = Account(card.docking, recorder="", profile=profile.id)
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -115,10 +93,10 @@ class Docking:
         """Wait until nothing is read back any more."""
         self._readbacks.__exit__(kind, error, trace)
 
-    def recognise(self, request: Request, listing: Listing, kind: str, unit: str) -> None:
+    def recognise(self, listing: Listing) -> None:
         """Find out which recorder this is, and enter it when it is new."""
-        folder_id = None
-        if kind == "folder":
+        request, unit, folder_id = self._card.request, self._card.unit, None
+        if self._card.reading.opened.kind == "folder":
             with self._database.write() as session:
                 folder_id = folder_identity(session, request.source)
         arrival = request.arrival
@@ -126,6 +104,8 @@ class Docking:
             self._profile, listing.volumes, listing.entries, given=request.recorder, folder_id=folder_id
         )
         self._offset_ms = arrival.offset_ms if arrival else None
+        if arrival is not None:
+            arrival.claim(identity)
 
         def enter(session: Session) -> Sequence[Entry]:
             known = intake.recorder_by_identity(session, identity.key)
@@ -142,21 +122,21 @@ class Docking:
             docking=self.account.docking, recorder_name=name, holder_name="、".join(holders) or None, force=True
         )
 
-    def start(self, request: Request, listing: Listing, reading: Reading) -> None:
+    def start(self, listing: Listing) -> None:
         """Enter the docking itself."""
         self.account.listing_whole = listing.whole
         self.account.faults = tuple(listing.faults)
-        slot = self._meter.line.slot
-        entry = start_entry(self.account, self._profile, listing, reading, slot=slot, actor=request.actor)
+        slot, actor = self._meter.line.slot, self._card.request.actor
+        entry = start_entry(self.account, self._profile, listing, self._card.reading, slot=slot, actor=actor)
         self._custody.append(entry, seal=False)
 
-    def plan(self, listing: Listing, *, rehash: bool) -> list[PlanItem]:
+    def plan(self, listing: Listing) -> list[PlanItem]:
         """Decide what to copy, account for all the rest, and return the copies that fit beside the reserve."""
         keys = [key_of(entry, self.account.recorder) for entry in listing.entries]
         with self._database.read() as session:
             found = intake.known_sightings(session, keys)
         known = {key: Known(clip, sha256, ClipStage(stage)) for key, (clip, sha256, stage) in found.items()}
-        plan = make_plan(listing.entries, self._profile, self.account.recorder, known, rehash=rehash)
+        plan = make_plan(listing.entries, self._profile, self.account.recorder, known, rehash=self._card.request.rehash)
         self._items = {item.entry.id: item for item in plan}
         free, copies = self._store.free_bytes(), []
         for item in plan:
