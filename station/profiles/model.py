@@ -119,7 +119,7 @@ class Profile(_Section):
 
     @model_validator(mode="after")
     def _usb_where_needed(self) -> "Profile":
-        check_usb(self.transport, self.faces, self.unlock)
+        check_usb(self.transport, self.faces, self.unlock, self.match.labels)
         if (self.clock.read or self.clock.set) and self.unlock is None:
             raise ValueError("clock.read and clock.set need a dialect: [unlock]")
         if self.identity.serial_from == "handshake" and self.unlock is None:

@@ -61,9 +61,9 @@ class Transport(_Section):
 class Face(_Section):
     """How it shows itself on the bus; everything given must fit.
 
-    Without `vendor_id` and `product_id` (both, only for storage or mtp behind an unlock, where the sources do not tell
-    them) the face is accepted right after this profile's own unlock at the same port and at no other time.
-    `handshake`: only the dialect's answer makes the match sure.
+    Without `vendor_id` (storage or mtp behind an unlock, where the sources do not tell it) the face is accepted right
+    after this profile's own unlock at the same port and at no other time. Without `product_id` alone, any product of
+    the vendor fits whose volume label does, too. `handshake`: only the dialect's answer makes the match sure.
     """
 
     role: Literal["charging", "storage", "mtp"]
@@ -77,9 +77,9 @@ class Face(_Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Face":
-        if (self.vendor_id is None) != (self.product_id is None):
-            raise ValueError("vendor_id and product_id come together")
-        if self.vendor_id is None and self.role == "charging":
+        if self.vendor_id is None and self.product_id is not None:
+            raise ValueError("product_id means nothing without vendor_id")
+        if self.product_id is None and self.role == "charging":
             raise ValueError("a charging face needs vendor_id and product_id")
         if self.handshake and self.role != "charging":
             raise ValueError("only a charging face is proven by a handshake")
@@ -87,6 +87,11 @@ class Face(_Section):
         if needed is not None and any(not name.startswith(needed) for name in self.interfaces):
             raise ValueError("a storage face has interfaces of class 08 only")
         return self
+
+    @property
+    def rank(self) -> int:
+        """How specific it is beyond vendor and interfaces: what it says of the product and the device's texts."""
+        return len(self.texts) + (self.product_id is not None)
 
     @property
     def texts(self) -> tuple[tuple[str, str], ...]:
@@ -154,7 +159,7 @@ class Erase(_Section):
     allowed: bool = False
 
 
-def check_usb(transport: Transport, faces: Sequence[Face], unlock: Unlock | None) -> None:
+def check_usb(transport: Transport, faces: Sequence[Face], unlock: Unlock | None, labels: Sequence[str] = ()) -> None:
     """Raise ValueError where the sections of one profile contradict each other."""
     roles = {face.role for face in faces}
     wanted = {"mass-storage": "storage", "mtp": "mtp"}.get(transport.kind)
@@ -168,6 +173,8 @@ def check_usb(transport: Transport, faces: Sequence[Face], unlock: Unlock | None
         raise ValueError("[unlock] and a face with role charging come together")
     if unlock is None and any(face.vendor_id is None for face in faces):
         raise ValueError("a face without vendor_id needs an unlock before it")
+    if not labels and any(face.vendor_id is not None and face.product_id is None for face in faces):
+        raise ValueError("a face without product_id needs match.labels beside it")
     silent = unlock is not None and unlock.control is not None and _has_no_question(unlock.control)
     if silent and any(face.handshake for face in faces):
         raise ValueError("a handshake over dialect control needs status_request or serial_request")
@@ -192,7 +199,7 @@ class AmbiguousProfileError(ProfileError):
 
 @dataclass(frozen=True, slots=True)
 class FaceMatch:
-    """A profile that fits by one of its faces; `rank` counts the texts that fitted beyond ids and interfaces.
+    """A profile that fits by one of its faces; `rank` tells how specific the face is (`Face.rank`).
 
     `pending` is what must still be seen before the match is sure: the dialect's answer, a volume label, or nothing.
     """
@@ -228,7 +235,7 @@ def match_face(profiles: Mapping[str, "Profile"], device: DeviceSeen) -> FaceMat
 def face_after_unlock(profile: "Profile", device: DeviceSeen) -> Face | None:
     """Return the storage or MTP face by which `device` may be what `profile` unlocked at this port a moment ago."""
     faces = [face for face in profile.faces if face.role != "charging" and face_fits(face, device)]
-    return max(faces, key=lambda face: (face.vendor_id is not None, len(face.texts)), default=None)
+    return max(faces, key=lambda face: (face.vendor_id is not None, face.rank), default=None)
 
 
 def choose_by_label(matches: Sequence[FaceMatch], labels: Sequence[str | None]) -> FaceMatch | None:
@@ -251,7 +258,8 @@ def label_fits(profile: "Profile", labels: Sequence[str | None]) -> bool:
 
 def face_fits(face: Face, device: DeviceSeen) -> bool:
     """Tell whether all that the face says fits what the bus told; ids the face leaves out fit any."""
-    if face.vendor_id is not None and (face.vendor_id, face.product_id) != (device.vendor_id, device.product_id):
+    ids = ((face.vendor_id, device.vendor_id), (face.product_id, device.product_id))
+    if any(wanted is not None and wanted != seen for wanted, seen in ids):
         return False
     if not _interfaces_fit(face, device):
         return False
@@ -283,12 +291,12 @@ def _best_face(profile: "Profile", device: DeviceSeen) -> FaceMatch | None:
         and face_fits(face, device)
         and (face.role != "charging" or _endpoints_fit(profile.unlock, device))
     ]
-    face = max(fitting, key=lambda each: len(each.texts), default=None)
+    face = max(fitting, key=lambda each: each.rank, default=None)
     if face is None:
         return None
     by_label = face.role == "storage" and profile.match.labels
     pending: Literal["handshake", "label"] | None = "handshake" if face.handshake else "label" if by_label else None
-    return FaceMatch(profile, face, len(face.texts), pending)
+    return FaceMatch(profile, face, face.rank, pending)
 
 
 def _endpoints_fit(unlock: Unlock | None, device: DeviceSeen) -> bool:
