@@ -42,6 +42,9 @@ class Settings(BaseModel):
     slots: int = Field(default=8, ge=1, le=64)
     reserve_bytes: int = Field(default=512 * 1024 * 1024, ge=0, description="kept free for log-in, ledger and alarms")
     parser_user: str = Field(default="nobody", description="whom parsers of hostile data become when started by root")
+    service_group: str = Field(
+        default="", description="group of the station's users where each process has its own (systemd); empty: one user"
+    )
     session_minutes: int = Field(default=30, ge=1, description="idle minutes until a session ends")
     locale: str = Field(default="zh_CN", pattern=r"^(zh_CN|en)$")
     case_number_pattern: str = Field(

@@ -59,7 +59,8 @@ def publish(made: Path, target: Path) -> None:
                 raise DerivationError(f"Instead of {target.name} something else was left behind")
             # Out of the parser's hands and into the hands of whoever reads the folder.
             owner = target.parent.stat()
-            os.fchown(handle, owner.st_uid, owner.st_gid)
+            if (found.st_uid, found.st_gid) != (owner.st_uid, owner.st_gid):
+                os.fchown(handle, owner.st_uid, owner.st_gid)
             os.fchmod(handle, _MODE)
             os.fsync(handle)
         finally:

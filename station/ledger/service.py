@@ -1,6 +1,7 @@
 """The signer: the one process that opens the log's key (FORMAT.md, section Checkpoint). Its client is `sign.py`.
 
-Guarantees: one signer a home (flock); it answers only its own user and root; it recomputes every leaf and the root
+Guarantees: one signer a home (flock); it answers only its own user, root, and where the setting `service_group` names
+one, members of that group, by what the kernel says of the peer; it recomputes every leaf and the root
 from the records themselves, and makes its memory durable before a signature leaves it (memory.py). Requests can't
 disturb each other: each extends a copy, and a copy that another request has overtaken is refused. A client that
 is silent, breaks off or sends nonsense ends its own conversation only.
@@ -10,6 +11,7 @@ Run as `python -m station.ledger.service --home DIR [--idle SECONDS] [--detach]`
 
 import argparse
 import fcntl
+import grp
 import logging
 import os
 import resource
@@ -21,7 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from station import clock, durable
+from station import clock, durable, notify
 from station.config import Home, load_home
 from station.errors import ConflictError, LedgerError, SignerRefusedError, StationError, StorageError
 from station.ledger import keys
@@ -41,6 +43,8 @@ _SILENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.5
 _CONVERSATIONS = 16
 _SOCKET_PATH_BYTES = 100
+_SO_PEERGROUPS = 59  # asm-generic/socket.h: the peer's supplementary groups when it connected
+_MOST_GROUPS = 256  # Python's getsockopt takes no more; a peer in more groups than that is no process of ours
 _log = logging.getLogger("station.sign")
 
 
@@ -166,8 +170,13 @@ def serve(home: Home, idle_seconds: float | None, ready: Callable[[], None]) -> 
     """Serve the home's signer until `idle_seconds` pass without a client (None: for ever).
 
     Calls `ready` once when clients can connect; returns False at once if another signer serves this home. Raises
-    SignerRefusedError if the memory is missing or damaged, LedgerError if there is no usable key.
+    SignerRefusedError if the memory is missing or damaged, LedgerError if there is no usable key or no such group.
     """
+    group = service_group(home)
+    if group is not None and not owns_key(home):
+        raise LedgerError(
+            f"The keys in {home.keys} are another user's", hint="Start the signer as its unit: station-sign.service"
+        )
     durable.make_folder(home.run)
     with (home.run / LOCK_FILE).open("ab") as lock:
         try:
@@ -176,18 +185,37 @@ def serve(home: Home, idle_seconds: float | None, ready: Callable[[], None]) -> 
             return False
         key = keys.load_key(home.keys)
         service = Service(home.keys, key, load_memory(home.keys, key.verifier))
-        with listening(home.run) as listener:
+        with listening(home.run, group) as listener:
             ready()
             _log.info("signing for %s", key.verifier.name)
             try:
-                _accept(service, listener, idle_seconds)
+                _accept(service, listener, idle_seconds, group)
             finally:
                 (home.run / SOCKET_FILE).unlink(missing_ok=True)
     return True
 
 
-def listening(folder: Path) -> socket.socket:
-    """Return the listening socket in `folder`, for the owner only."""
+def service_group(home: Home) -> int | None:
+    """Return the number of the group that may talk to the signer, None where only its user may; raises LedgerError."""
+    name = home.settings.service_group
+    if not name:
+        return None
+    try:
+        group = grp.getgrnam(name).gr_gid
+    except KeyError as error:
+        raise LedgerError(f"There is no group {name!r}", hint="Correct service_group in station.toml") from error
+    if group == 0:
+        raise LedgerError("The group root can't be the service_group", hint="Correct service_group in station.toml")
+    return group
+
+
+def owns_key(home: Home) -> bool:
+    """Tell whether this process's user is the one the key belongs to: nobody else may leave files beside it."""
+    return home.keys.is_dir() and home.keys.stat().st_uid == os.geteuid()
+
+
+def listening(folder: Path, group: int | None = None) -> socket.socket:
+    """Return the listening socket in `folder`, for the owner only, or for its owner and `group`."""
     path = folder / SOCKET_FILE
     path.unlink(missing_ok=True)  # the lock is ours, so its owner is dead
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -196,6 +224,10 @@ def listening(folder: Path) -> socket.socket:
         reach(path, listener.bind)
     finally:
         os.umask(mask)
+    if group is not None:
+        if path.stat().st_gid != group:  # in a folder that hands its group on nothing is left to do
+            os.chown(path, -1, group)
+        path.chmod(0o660)  # after the group: else it would be open to the wrong one for a moment
     listener.listen(64)
     return listener
 
@@ -212,11 +244,12 @@ def reach(path: Path, act: Callable[[str], None]) -> None:
         os.close(folder)
 
 
-def _accept(service: Service, listener: socket.socket, idle_seconds: float | None) -> None:
+def _accept(service: Service, listener: socket.socket, idle_seconds: float | None, group: int | None) -> None:
     listener.settimeout(_POLL_SECONDS if idle_seconds is None else min(_POLL_SECONDS, idle_seconds))
     conversations: list[threading.Thread] = []
     last_client = clock.monotonic()
     while not service.broken:
+        notify.tell_alive()
         conversations = [thread for thread in conversations if thread.is_alive()]
         if conversations:
             last_client = clock.monotonic()
@@ -229,27 +262,32 @@ def _accept(service: Service, listener: socket.socket, idle_seconds: float | Non
             peer, _ = listener.accept()
         except TimeoutError:
             continue
-        thread = threading.Thread(target=_attend, args=(service, peer), daemon=True)
+        thread = threading.Thread(target=_attend, args=(service, peer, group), daemon=True)
         thread.start()
         conversations.append(thread)
 
 
-def _attend(service: Service, peer: socket.socket) -> None:
+def _attend(service: Service, peer: socket.socket, group: int | None) -> None:
     with peer:
         try:
-            if _is_trusted(peer):
+            if _is_trusted(peer, group):
                 converse(service, peer)
         except (FrameError, OSError) as error:
             _log.warning("a conversation broke off: %s", error)
 
 
-def _is_trusted(peer: socket.socket) -> bool:
+def _is_trusted(peer: socket.socket, group: int | None) -> bool:
     credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    _, user, _ = struct.unpack("3i", credentials)
-    if user not in (0, os.geteuid()):
-        _log.error("turned away user %d", user)
-        return False
-    return True
+    _, user, main_group = struct.unpack("3i", credentials)
+    if user in (0, os.geteuid()) or (group is not None and group in (main_group, *_peer_groups(peer))):
+        return True
+    _log.error("turned away user %d", user)
+    return False
+
+
+def _peer_groups(peer: socket.socket) -> tuple[int, ...]:
+    numbers = peer.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _MOST_GROUPS * struct.calcsize("I"))
+    return struct.unpack(f"{len(numbers) // struct.calcsize('I')}I", numbers)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -38,6 +38,7 @@ from station.ledger.service import (
     create_home_key,
     home_verifier,
     main,
+    owns_key,
     reach,
     serve,
 )
@@ -194,8 +195,12 @@ class _Channel:
 def start_signer(home: Home) -> None:
     """Start a signer in the background and return when it can be reached; raises SignerUnavailableError.
 
-    If another one is starting or serving already, this does nothing but wait a moment.
+    If another one is starting or serving already, this does nothing but wait a moment; so it does where the key belongs
+    to another user, whose signer the service manager starts.
     """
+    if home.settings.service_group and not owns_key(home):
+        time.sleep(0.1)
+        return
     durable.make_folder(home.run)
     command = [sys.executable, "-m", "station.ledger.service", "--home", str(home.root), "--idle", str(_IDLE_SECONDS)]
     try:
