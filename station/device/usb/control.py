@@ -6,16 +6,13 @@ differ by maker. Guarantees: only the requests the profile names are sent, each 
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import structlog
 from pydantic import SecretStr
 
 from station.device.usb.talk import DialectError, Greeting, Link, RefusedError, believable
 from station.device.watch.errors import LinkError, LinkStalledError, LinkTimeoutError
-
-if TYPE_CHECKING:
-    from station.profiles.usb import ControlRequests
+from station.profiles.usb import ControlRequests
 
 # bmRequestType: vendor request, device as recipient (USB 2.0, table 9-2).
 _VENDOR_IN, _VENDOR_OUT = 0xC0, 0x40
@@ -30,7 +27,7 @@ class ControlDialect:
     can_read_clock = False
     can_set_clock = False
 
-    def __init__(self, link: Link, requests: "ControlRequests", password: SecretStr | None) -> None:
+    def __init__(self, link: Link, requests: ControlRequests, password: SecretStr | None) -> None:
         """Speak over `link`; nothing is sent yet."""
         self._link = link
         self._requests = requests

@@ -5,7 +5,7 @@ Guarantee: nothing is sent before `hello`, `unlock` or `set_clock` is called.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from pydantic import SecretStr
 
@@ -14,9 +14,7 @@ from station.device.usb.bcplus import BcPlusDialect
 from station.device.usb.control import ControlDialect
 from station.device.usb.talk import DialectError, Greeting, Link, RefusedError
 from station.errors import ConfigError
-
-if TYPE_CHECKING:
-    from station.profiles.usb import Unlock
+from station.profiles.usb import Unlock
 
 __all__ = ["DIALECTS", "Dialect", "DialectError", "Greeting", "Link", "RefusedError", "open_dialect"]
 
@@ -47,33 +45,33 @@ class Dialect(Protocol):
         ...
 
 
-def _open_control(unlock: "Unlock", link: Link, password: SecretStr | None) -> Dialect:
+def _open_control(unlock: Unlock, link: Link, password: SecretStr | None) -> Dialect:
     if unlock.control is None:
         raise ConfigError("the profile names the dialect control but none of its requests")
     return ControlDialect(link, unlock.control, password)
 
 
-def _open_ambarella(unlock: "Unlock", link: Link, password: SecretStr | None) -> Dialect:
+def _open_ambarella(unlock: Unlock, link: Link, password: SecretStr | None) -> Dialect:
     return AmbarellaDialect(link, unlock.timeout_ms, password)
 
 
-def _open_bcplus(unlock: "Unlock", link: Link, password: SecretStr | None) -> Dialect:
+def _open_bcplus(unlock: Unlock, link: Link, password: SecretStr | None) -> Dialect:
     return BcPlusDialect(link, unlock.timeout_ms, password)
 
 
-DIALECTS: Mapping[str, Callable[["Unlock", Link, SecretStr | None], Dialect]] = {
+DIALECTS: Mapping[str, Callable[[Unlock, Link, SecretStr | None], Dialect]] = {
     "control": _open_control,
     "ambarella-ascii": _open_ambarella,
     "bc-plus": _open_bcplus,
 }
 
 
-def open_dialect(unlock: "Unlock", link: Link, password: SecretStr | None) -> Dialect:
+def open_dialect(unlock: Unlock, link: Link, password: SecretStr | None) -> Dialect:
     """Return the dialect that the profile names, over `link`; sends nothing.
 
     Raises ConfigError for an unknown name, missing request numbers, or a password that is required and not set.
     """
-    if unlock.password == "required" and password is None:
+    if unlock.password == "required" and password is None:  # noqa: S105 - a word of the profile, no password
         raise ConfigError("this recorder needs a password and none is set", hint="set it for the profile, then re-plug")
     try:
         opener = DIALECTS[unlock.dialect]
