@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from station.device.chains import Chain, Layout, Table
 from station.device.content import ClusterContent
-from station.device.fat import ROOT_ADDRESS, Slot, read_slots, read_time
+from station.device.fat import FIRST_SLOT_ADDRESS, ROOT_ADDRESS, SLOT_BYTES, Slot, read_slots, read_time
 from station.device.image import SECTOR_BYTES, Image
 from station.device.names import make_text, utf16_name
 from station.device.tree import Content, Listing, Node, NodeKind
@@ -59,6 +59,7 @@ class Exfat:
             cluster_bytes=sector_bytes << boot[109],
             clusters=clusters,
         )
+        self.layout = layout
         self._table = Table(image, layout)
         self.serial: str | None = f"{serial:08x}"
         self.label: str | None = self._find_label()
@@ -97,6 +98,23 @@ class Exfat:
         chain = self._find_chain(node, node.size_bytes)
         return ClusterContent(self._image, chain.runs, node.size_bytes, node.valid_bytes)
 
+    def slots_of(self, directory: Node) -> list[Slot | None]:
+        """Return a directory's slots in their order, end mark and all; None stands for each unreadable sector."""
+        runs = self._find_chain(directory, min(directory.size_bytes, _MAX_DIRECTORY_BYTES)).runs
+        return list(read_slots(self._image, runs, self._base, _MAX_DIRECTORY_BYTES))
+
+    def place_of(self, address: int) -> int:
+        """Return where in the image the slot of that address lies, in bytes."""
+        return self._base + (address - FIRST_SLOT_ADDRESS) * SLOT_BYTES
+
+    def chain_of(self, node: Node) -> Chain:
+        """Return all clusters of a node, beyond its size too where a chain says so."""
+        if not node.identity:
+            return Chain(())
+        if node.contiguous:
+            return self._table.contiguous(node.identity, max(1, node.size_bytes))
+        return self._table.follow(node.identity, self._table.capacity_bytes)
+
     @property
     def _base(self) -> int:
         return self.offset_bytes + self._heap_bytes
@@ -117,6 +135,14 @@ class Exfat:
                 raw = slot.data[2 : 2 + 2 * min(slot.data[1], 11)]
                 return make_text(raw.decode("utf-16-le", "replace")) or None
         return None
+
+
+def read_set(slots: list[Slot]) -> Node | None:
+    """Return the node of the one whole entry set that `slots` are; None when they are none, or more, or torn."""
+    sets = list(_group(slots))
+    if len(sets) != 1 or not sets[0].whole or len(slots) != 1 + slots[0].data[1]:
+        return None
+    return _read_node(sets[0])
 
 
 def _read_boot(image: Image, offset: int) -> bytes:

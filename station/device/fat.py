@@ -97,6 +97,7 @@ class Fat:
             cluster_bytes=geometry.cluster_bytes,
             clusters=geometry.clusters,
         )
+        self.layout = layout
         self._table = Table(image, layout)
         self.kind = f"fat{geometry.entry_bits}"
         self.serial: str | None = geometry.serial
@@ -137,6 +138,24 @@ class Fat:
             raise OSError(errno.EIO, "it claims more bytes than the file system holds")
         chain = self._table.follow(node.identity or 0, node.size_bytes)
         return ClusterContent(self._image, chain.runs, node.size_bytes)
+
+    def slots_of(self, directory: Node) -> list[Slot | None]:
+        """Return a directory's slots in their order, end mark and all; None stands for each unreadable sector."""
+        return list(read_slots(self._image, self._find_directory(directory).runs, self._base, _MAX_DIRECTORY_BYTES))
+
+    def place_of(self, address: int) -> int:
+        """Return where in the image the slot of that address lies, in bytes."""
+        return self._base + (address - FIRST_SLOT_ADDRESS) * SLOT_BYTES
+
+    def read_short(self, slot: Slot) -> Node:
+        """Return the node of a short entry alone, in use or deleted, by its 8.3 name."""
+        return self._read_node(slot, [])
+
+    def chain_of(self, node: Node) -> Chain:
+        """Return all clusters of a node, beyond its size too; none for a root directory that is not in clusters."""
+        if not node.identity:
+            return Chain(())
+        return self._table.follow(node.identity, self._table.capacity_bytes)
 
     @property
     def _base(self) -> int:
