@@ -9,19 +9,20 @@ its entry; a crash anywhere leaves work to be done again, never a loss.
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from station.acquire.account import Account
+from station.acquire.identify import QuarantinedError
 from station.acquire.listing import gather
-from station.acquire.reading import Reading
 from station.board import SlotBoard, SlotMeter, slot_meter
 from station.config import Home
 from station.custody import Custody
 from station.database import Database
 from station.errors import SourceError
 from station.evidence.opening import open_store
-from station.profiles.library import choose_profile
+from station.profiles.library import choose_profile, load_profiles
 from station.records.reading import CopyOrder
-from station.stages.docking import Docking
+from station.stages.docking import Docking, show_end
 from station.stages.opening import OpenCard, Request, open_card
 
 _PAUSE_SECONDS = 1.0
@@ -30,9 +31,14 @@ _PAUSE_SECONDS = 1.0
 def dock(
     home: Home, database: Database, custody: Custody, request: Request, shown: Callable[[SlotBoard], None]
 ) -> Account:
-    """Take one source in and return its account; see `open_card` and `take_in` for what they raise."""
-    with open_card(home, request, shown) as card:
-        return take_in(database, custody, card)
+    """Take one source in and return its account; see `slot_meter`, `open_card` and `take_in` for what they raise."""
+    with (
+        slot_meter(home.run, request.slot, home.settings.slots, shown) as meter,
+        open_card(home, request, meter) as card,
+    ):
+        account = take_in(database, custody, card)
+        show_end(meter, (account,))
+    return account
 
 
 def take_in(database: Database, custody: Custody, card: OpenCard) -> Account:
@@ -42,10 +48,14 @@ def take_in(database: Database, custody: Custody, card: OpenCard) -> Account:
     that does not hold what was signed is one reason) or our own side failed; trouble with the source after the start
     is in the account.
     """
-    reading = card.reading
+    reading, arrival = card.reading, card.request.arrival
     custody.seal()  # before anything else is done: a log that was rolled back takes nothing more
     listing = gather(reading.list())
-    profile = card.named or choose_profile(card.profiles, listing.names(), listing.labels())
+    listing.number_from(arrival.first_volume if arrival else 0)
+    if arrival is not None:
+        profile = arrival.choose(listing.labels())
+    else:
+        profile = card.named or choose_profile(card.profiles, listing.names(), listing.labels())
     with Docking(database, custody, card, profile) as docking:
         docking.recognise(listing)
         docking.start(listing)

@@ -6,16 +6,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from station.config import Home, home_folder, load_home
-from station.custody import Custody, keep_projection
-from station.database import Database
 from station.errors import StationError
 from station.i18n import Translator, negotiate, translator
+
+# What speaks to the database is loaded by the command that needs it, so that every command starts soon.
+if TYPE_CHECKING:
+    from station.custody import Custody
+    from station.database import Database
 
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -65,8 +68,10 @@ def open_home(given: Path | None) -> Home:
 
 
 @contextmanager
-def open_database(home: Home) -> Iterator[Database]:
+def open_database(home: Home) -> "Iterator[Database]":
     """Open a home's database as it is, and close it."""
+    from station.database import Database
+
     database = Database(home.database_url)
     try:
         yield database
@@ -75,9 +80,18 @@ def open_database(home: Home) -> Iterator[Database]:
 
 
 @contextmanager
-def open_station(given: Path | None) -> Iterator[tuple[Home, Database, Custody]]:
-    """Open a station's home, database and pen; the catalogue is brought to this version first."""
-    home = open_home(given)
+def open_custody(home: Home) -> "Iterator[tuple[Database, Custody]]":
+    """Open a home's database and pen; the catalogue is brought to this version first."""
+    from station.custody import Custody, keep_projection
+
     with open_database(home) as database:
         keep_projection(database)
-        yield home, database, Custody(home, database)
+        yield database, Custody(home, database)
+
+
+@contextmanager
+def open_station(given: Path | None) -> "Iterator[tuple[Home, Database, Custody]]":
+    """Open a station's home, database and pen; see `open_custody`."""
+    home = open_home(given)
+    with open_custody(home) as (database, custody):
+        yield home, database, custody

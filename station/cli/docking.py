@@ -9,15 +9,14 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from station.acquire.account import Account
-from station.board import SlotBoard
-from station.cli.console import HomeOption, JsonOption, answer, answer_json, messages, open_station, say, t
+from station.board import SlotBoard, slot_meter
+from station.cli.console import HomeOption, JsonOption, answer, answer_json, messages, open_custody, open_home, say, t
 from station.config import home_folder, load_home
 from station.errors import ProfileError
-from station.pipeline import dock
 from station.profiles.library import check_profiles
 from station.records.entries import Actor
 from station.records.terms import FileResult
-from station.stages.docking import Request
+from station.stages.opening import Request, open_card
 
 profiles_app = typer.Typer(no_args_is_help=True)
 
@@ -68,10 +67,19 @@ def _dock(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    with open_station(home) as (station, database, custody), _Bar(json) as bar:
-        actor = Actor(via="console", strength="console", os_user=getpass.getuser())
-        request = Request(source, profile, slot, recorder, rehash, actor)
-        account = dock(station, database, custody, request, bar.show)
+    actor = Actor(via="console", strength="console", os_user=getpass.getuser())
+    request, station = Request(source, profile, slot, recorder, rehash, actor), open_home(home)
+    with (
+        _Bar(json) as bar,
+        slot_meter(station.run, slot, station.settings.slots, bar.show) as meter,
+        open_card(station, request, meter) as card,
+    ):
+        from station.pipeline import take_in  # here: loaded while the reader starts and lists
+        from station.stages.docking import show_end
+
+        with open_custody(station) as (database, custody):
+            account = take_in(database, custody, card)
+        show_end(meter, (account,))
     if json:
         answer_json(account.document())
     else:

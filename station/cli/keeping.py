@@ -1,14 +1,11 @@
 """`station verify`, `rebuild` and `health`: what keeps evidence provable."""
 
 import getpass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from station.actions.health import examine
-from station.actions.verify import CheckResult, check_all, check_clips
-from station.catalogue.checks import clips_of_number
 from station.cli.console import (
     HomeOption,
     JsonOption,
@@ -21,11 +18,13 @@ from station.cli.console import (
     say,
     t,
 )
-from station.custody import Custody, rebuild
-from station.database import Database
 from station.errors import RequestError
 from station.evidence.opening import open_store
 from station.records.entries import Actor
+
+if TYPE_CHECKING:
+    from station.actions.verify import CheckResult
+    from station.database import Database
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -44,6 +43,9 @@ def _verify(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
+    from station.actions.verify import check_all, check_clips  # here, as below: other commands start sooner
+    from station.custody import Custody
+
     if sum(map(bool, (clip, case, everything))) != 1:
         raise RequestError("Say what to check", hint="One of --clip ID, --case NUMBER or --all")
     station = open_home(home)
@@ -71,12 +73,14 @@ def _verify(
     raise typer.Exit(result.exit_code)
 
 
-def _clips_of(database: Database, number: str) -> tuple[str, ...]:
+def _clips_of(database: "Database", number: str) -> tuple[str, ...]:
+    from station.catalogue.checks import clips_of_number
+
     with database.read() as session:
         return clips_of_number(session, number)
 
 
-def _tell(result: CheckResult) -> None:
+def _tell(result: "CheckResult") -> None:
     for problem in (*result.damage, *result.unchecked):
         answer(problem.message)
     for note in result.notes:
@@ -87,12 +91,16 @@ def _tell(result: CheckResult) -> None:
 
 
 def _rebuild(home: HomeOption = None) -> None:
+    from station.custody import rebuild
+
     with open_database(open_home(home)) as database:
         count = rebuild(database)
     answer(t("The catalogue was rebuilt from {count} entries", count=count))
 
 
 def _health(home: HomeOption = None, json: JsonOption = False) -> None:
+    from station.actions.health import examine
+
     with open_station(home) as (station, database, custody):
         checks = examine(station, database, custody, open_store(station))
     if json:

@@ -7,9 +7,6 @@ import typer
 
 from station.cli.console import HomeOption, JsonOption, answer, answer_json, open_database, open_home, say, t
 from station.errors import NotFoundError, SignerUnavailableError
-from station.ledger import log
-from station.ledger.audit_source import audit_database
-from station.ledger.sign import Signer, home_verifier, remembered
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -17,6 +14,9 @@ app = typer.Typer(no_args_is_help=True)
 @app.command(help=t("Show the log's size, root and last signed checkpoint"))
 def head(home: HomeOption = None, json: JsonOption = False) -> None:
     """Show the head; brings the signature up to it first."""
+    from station.ledger import log  # here, as below: other commands start sooner
+    from station.ledger.sign import Signer, home_verifier
+
     station = open_home(home)
     with open_database(station) as database:
         checkpoint = Signer(station).checkpoint(database)
@@ -41,6 +41,9 @@ def head(home: HomeOption = None, json: JsonOption = False) -> None:
 @app.command(help=t("Check every entry, link, tree node and signature of the log"))
 def audit(home: HomeOption = None, json: JsonOption = False) -> None:
     """Audit the whole log; exit 0 sound, 1 damaged, 2 could not check."""
+    from station.ledger.audit_source import audit_database
+    from station.ledger.sign import Signer, home_verifier, remembered
+
     station = open_home(home)
     with open_database(station) as database:
         try:
@@ -75,6 +78,9 @@ def export(
     home: HomeOption = None,
 ) -> None:
     """Export the log."""
+    from station.ledger import log
+    from station.ledger.sign import Signer, home_verifier
+
     station = open_home(home)
     with open_database(station) as database:
         Signer(station).checkpoint(database)

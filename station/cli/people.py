@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from station.catalogue import checks
 from station.cli.console import HomeOption, answer, open_station, t
 from station.errors import NotFoundError
 from station.records.entries import Actor
@@ -29,6 +28,7 @@ def link(
 ) -> None:
     """Issue a log-in link; the page behind it asks for a new password."""
     from station.actions.people import NOBODY, issue_link  # here: other commands start sooner
+    from station.catalogue import checks
 
     with open_station(home) as (station, database, custody):
         with database.read() as session:

@@ -5,11 +5,8 @@ from typing import Annotated
 
 import typer
 
-from station import daemon
-from station.actions.setup import default_settings, make_home
 from station.cli.console import HomeOption, answer, messages, open_home, open_station, say, t
 from station.config import Home, home_folder
-from station.database import Database
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -23,27 +20,35 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def _init(home: HomeOption = None) -> None:
+    from station.actions.login import issue_console_code  # here, as below: other commands start sooner
+    from station.actions.setup import default_settings, make_home
+    from station.database import Database
+
     station = make_home(home_folder(home), settings=default_settings())
     database = Database(station.database_url)
     answer(t("There is a station in {folder} now", folder=station.root))
-    from station.actions.login import issue_console_code  # here: other commands start sooner
-
     code = issue_console_code(database, "first_admin")
     answer(t("One-time code for the first administrator, good for 30 minutes: {code}", code=code))
     say(t("Start it with: station serve --home {folder}", folder=station.root))
 
 
 def _serve(home: HomeOption = None) -> None:
+    from station import daemon
+
     with open_station(home) as (station, _, _custody):
         pass  # brings the catalogue to this version before anybody reads it
     raise typer.Exit(daemon.supervise(station, lambda: _tell(station)))
 
 
 def _web(home: HomeOption = None) -> None:
+    from station import daemon
+
     daemon.run_web(open_home(home))
 
 
 def _sign(home: HomeOption = None) -> None:
+    from station import daemon
+
     daemon.run_sign(open_home(home))
 
 
@@ -51,6 +56,8 @@ def _develop(
     once: Annotated[bool, typer.Option("--once", help=t("Stop when there is nothing left to do"))] = False,
     home: HomeOption = None,
 ) -> None:
+    from station import daemon
+
     daemon.run_develop(open_home(home), once=once)
 
 
@@ -58,6 +65,7 @@ def _demo(
     home: Annotated[Path | None, typer.Option("--home", help=t("Its home (default: ./var/demo)"))] = None,
     listen: Annotated[str | None, typer.Option(help=t("Address and port on this machine"))] = None,
 ) -> None:
+    from station import daemon
     from station.demo.tour import prepare_tour  # the tour needs programs that a station in service does not
 
     station, links = prepare_tour(home or home_folder() / "demo", listen, messages, t)

@@ -37,7 +37,7 @@ from station.pipeline import dock
 from station.records.docking_entries import RecorderKnown
 from station.records.entries import Actor, Proof
 from station.records.terms import EnforcementStage, FileResult, Role, TargetKind, TimeTrust
-from station.stages.docking import Request
+from station.stages.opening import Request
 
 _ACTOR = Actor(via="console", strength="console", os_user="demo")
 _LISTEN = "127.0.0.1:8470"

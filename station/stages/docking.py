@@ -6,7 +6,7 @@ kept.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
 from types import TracebackType
@@ -20,13 +20,13 @@ from station.acquire.plan import Known, PlanItem, Step, key_of, make_plan
 from station.acquire.readback import ReadBacks
 from station.acquire.seal import conflict_entry, finish_entry, ingest_entry, recorder_entry, start_entry
 from station.acquire.settle import Settled, settle
+from station.board import SlotMeter
 from station.catalogue import intake
 from station.custody import Custody
 from station.database import Database, Session
 from station.digest import new_id
 from station.errors import DamagedError, ReadbackError
 from station.profiles.model import Profile
-from station.profiles.usb import FaceMatch, choose_by_label
 from station.records.entries import Entry
 from station.records.log_entries import AlarmRaised
 from station.records.reading import Copied, CopyProgress, Fault
@@ -35,36 +35,32 @@ from station.stages.opening import OpenCard
 from station.state.folders import folder_identity
 
 _SIGN_SECONDS = 1.0
-_VOLUMES_A_DISK = 64
 _RESULTS = {Step.HOLD: FileResult.HELD, Step.SKIP: FileResult.SKIPPED, Step.FAIL: FileResult.FAILED}
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """What the dock knows of a recorder plugged into it; such a recorder is read only if it is enrolled.
+def check_enrolled(session: Session, recorder: str | None, identity: Identity) -> None:
+    """Check that the dock may read this recorder; raises QuarantinedError (unknown_recorder, withdrawn_recorder)."""
+    if recorder is None:
+        raise QuarantinedError("unknown_recorder", identity)
+    if not intake.is_enrolled(session, recorder):
+        raise QuarantinedError("withdrawn_recorder", identity, recorder)
 
-    `identity` is None when only its card can tell which one it is; `claim` notes that it is here, and raises
-    QuarantinedError when another at the dock says it is the same; `disk` is the LUN; `offset_ms` how far its clock is
-    ahead of ours, None where it could not be read.
-    """
 
-    profiles: Sequence[FaceMatch]
-    claim: Callable[[Identity], None]
-    identity: Identity | None = None
-    disk: int = 0
-    offset_ms: int | None = None
-
-    def choose(self, labels: Sequence[str | None]) -> Profile:
-        """Return the profile that the card's labels decide for; raises QuarantinedError, AmbiguousProfileError."""
-        match = choose_by_label(self.profiles, labels)
-        if match is None:
-            raise QuarantinedError("unknown_device", self.identity)
-        return match.profile
-
-    @property
-    def first_volume(self) -> int:
-        """The number of the disk's first volume: volumes of two disks of one recorder must not be taken for one."""
-        return self.disk * _VOLUMES_A_DISK
+def show_end(meter: SlotMeter, accounts: Sequence[Account]) -> None:
+    """Show on the slot's line how it ended, for all disks of the recorder together."""
+    counts = sum((Counter(account.counts) for account in accounts), Counter[FileResult]())
+    whole = all(account.whole for account in accounts)
+    broken = any(account.problem for account in accounts)
+    problem = None if whole else "reader_died" if broken else "not_whole"
+    meter.update(
+        state="partly" if problem else "done",
+        problem=problem,
+        eta_seconds=None,
+        rate=None,
+        new=counts[FileResult.NEW],
+        held=counts[FileResult.HELD],
+        not_kept=sum(counts[each] for each in NOT_WHOLE),
+    )
 
 
 class Docking:
@@ -191,8 +187,6 @@ class Docking:
         listing = self._store.put_bytes(listing_bytes(self.account.files))
         self._custody.append(finish_entry(self.account, listing), seal=False)
         self.account.checkpoint = self._custody.seal().note
-        problem = None if self.account.whole else "reader_died" if self.account.problem else "not_whole"
-        self._meter.update(state="partly" if problem else "done", problem=problem, eta_seconds=None, rate=None)
 
     def _count_copied(self, copied: Copied) -> None:
         self._bytes_copied += self._items[copied.id].entry.size_bytes

@@ -27,7 +27,7 @@ from station.pipeline import dock
 from station.records.docking_entries import RecorderKnown
 from station.records.entries import Actor
 from station.records.terms import Role, TargetKind
-from station.stages.docking import Request
+from station.stages.opening import Request
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
