@@ -18,8 +18,8 @@ from station.records.bus import DeviceSeen
 def authorise(device: DeviceSeen) -> None:
     """Let the kernel configure and bind `device`.
 
-    Raises DeviceGoneError when it is gone, FaceChangedError when it is no longer what was matched, and BusError when its
-    descriptors never were readable or the kernel refuses.
+    Raises DeviceGoneError when it is gone, FaceChangedError when it is no longer what was matched, and BusError when
+    its descriptors never were readable or the kernel refuses.
     """
     if not device.interfaces:
         raise BusError(f"the device at {device.port} told no interfaces", kept="it stays unauthorised")

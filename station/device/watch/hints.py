@@ -15,6 +15,7 @@ from station import clock
 
 _MOST_DRAINED = 4096
 _REOPEN_SECONDS = 5.0
+_CALM_SECONDS = 1.0
 
 _logger = structlog.get_logger(__name__)
 
@@ -51,6 +52,7 @@ class Hints:
         self._open_monitor = open_monitor
         self._monotonic = monotonic
         self._reopen_at = monotonic()
+        self._lost_at: float | None = None
         self._monitor: Monitor | None = None
         self._open()
 
@@ -74,8 +76,16 @@ class Hints:
                     break
         except OSError as error:
             _logger.warning("hints.lost", error=str(error))
+            self._calm()
             self._open()
         return True
+
+    def _calm(self) -> None:
+        """Keep a socket that fails as soon as it is opened from keeping a processor busy."""
+        now = self._monotonic()
+        if self._lost_at is not None and now - self._lost_at < _CALM_SECONDS:
+            self._pause(_CALM_SECONDS)
+        self._lost_at = now
 
     def _open(self) -> bool:
         """Replace the socket; returns whether there is one now."""
