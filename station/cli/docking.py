@@ -1,7 +1,6 @@
-"""`station dock` and `station profiles check`."""
+"""`station dock`."""
 
 import getpass
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,14 +10,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from station.acquire.account import Account
 from station.board import SlotBoard, slot_meter
 from station.cli.console import HomeOption, JsonOption, answer, answer_json, messages, open_custody, open_home, say, t
-from station.config import home_folder, load_home
-from station.errors import ProfileError
-from station.profiles.library import check_profiles
 from station.records.entries import Actor
 from station.records.terms import FileResult
 from station.stages.opening import Request, open_card
-
-profiles_app = typer.Typer(no_args_is_help=True)
 
 
 class _Bar:
@@ -104,22 +98,3 @@ def _tell(account: Account) -> None:
         answer(t("Everything on it is kept: {size} newly taken in", size=t.size(account.size_bytes)))
     else:
         answer(t("Not everything is kept whole: do not erase this recorder"))
-
-
-@profiles_app.command(help=t("Check the firmware profiles; exit 1 when one is wrong"))
-def check(
-    folder: Annotated[Path | None, typer.Argument(help=t("The folder of profiles (default: those in use)"))] = None,
-) -> None:
-    """Check every profile and print each complaint."""
-    shipped = Path(__file__).resolve().parents[2] / "firmware_profiles"
-    place = folder or shipped
-    if folder is None and (home_folder() / "station.toml").exists():
-        place = load_home(home_folder()).profiles
-    if not place.is_dir():
-        raise ProfileError(f"There is no folder {place}")
-    complaints = check_profiles(place)
-    for complaint in complaints:
-        sys.stdout.write(f"{complaint}\n")
-    if not complaints:
-        answer(t("The profiles in {folder} are good", folder=place))
-    raise typer.Exit(1 if complaints else 0)

@@ -7,7 +7,7 @@ import structlog
 import typer
 
 from station import __version__
-from station.cli import docking, keeping, ledger, people, serving
+from station.cli import docking, keeping, ledger, people, profiles, serving
 from station.cli.console import answer, complain, say, t
 from station.errors import StationError
 
@@ -28,7 +28,7 @@ docking.add_commands(app)
 keeping.add_commands(app)
 app.add_typer(ledger.app, name="ledger", help=t("The ledger: its head, an audit, an export"))
 app.add_typer(people.app, name="user", help=t("People who may log in"))
-app.add_typer(docking.profiles_app, name="profiles", help=t("Firmware profiles"))
+app.add_typer(profiles.app, name="profiles", help=t("Firmware profiles"))
 
 
 def _show_version(wanted: bool) -> None:

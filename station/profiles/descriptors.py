@@ -1,57 +1,90 @@
-"""Reading the raw USB descriptors that the kernel keeps in the sysfs file `descriptors` of every device.
+"""Reading the `descriptors` file of a USB device in sysfs: all interfaces of all configurations, from hostile bytes.
 
-Format: USB 2.0, section 9.5 and tables 9-8 to 9-13: each descriptor begins with its length and type; the device
-descriptor comes first, then each configuration with its interfaces and their endpoints. Guarantee: bytes that break
-this form raise, so that a device which tells nonsense is never half understood.
+Guarantees: every interface descriptor that the kernel could bind a driver to is in the answer; bytes that can't be
+walked to their very end are an error, so nothing hides behind them; work is bounded by the size of the file.
+Sources: USB 2.0, sections 9.6.1 to 9.6.6; Linux, drivers/usb/core/config.c: the file holds the device descriptor, then
+each configuration cut to what the kernel could parse, while wTotalLength inside may still claim more. So it is walked
+by the lengths of its descriptors alone, and a configuration within a configuration hides nothing.
 """
 
-import struct
 from dataclasses import dataclass
 
-from station.errors import SourceError
-from station.records.bus import EndpointSeen, InterfaceSeen
+from station.records.bus import CLASS_HUB, EndpointSeen, InterfaceSeen
 
-_DEVICE, _INTERFACE, _ENDPOINT = 1, 4, 5
-_SHORTEST = {_DEVICE: 18, _INTERFACE: 9, _ENDPOINT: 7}
+# The kernel takes 8 configurations of 65535 bytes (drivers/usb/core/config.c: USB_MAXCONFIG).
+MOST_BYTES = 18 + 8 * 65535
+_MOST_INTERFACES = 1024
+_DEVICE_BYTES, _CONFIGURATION_BYTES, _INTERFACE_BYTES, _ENDPOINT_BYTES = 18, 9, 9, 7
+_DEVICE, _CONFIGURATION, _INTERFACE, _ENDPOINT = 1, 2, 4, 5
 _TRANSFERS = ("control", "isochronous", "bulk", "interrupt")
 
 
-class DescriptorError(SourceError):
-    """The device's descriptors break the form of USB 2.0."""
+class DescriptorsError(ValueError):
+    """The bytes are no descriptors that can be walked whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Descriptors:
-    """What the raw descriptors tell; `interfaces` are all alternate settings of all configurations, in order."""
+    """What the device says of itself, apart from its texts."""
 
     vendor_id: int
     product_id: int
     release: int
+    device_class: int
     interfaces: tuple[InterfaceSeen, ...]
 
+    @property
+    def is_hub(self) -> bool:
+        """Tell whether it is a hub and nothing else; a hub that also has other interfaces is no hub."""
+        return self.device_class == CLASS_HUB and all(each.class_code == CLASS_HUB for each in self.interfaces)
 
-def parse_descriptors(raw: bytes) -> Descriptors:
-    """Parse the content of a sysfs `descriptors` file; raises DescriptorError."""
-    if len(raw) < _SHORTEST[_DEVICE] or raw[1] != _DEVICE:
-        raise DescriptorError("The descriptors do not begin with a device descriptor")
-    vendor_id, product_id, release = struct.unpack_from("<HHH", raw, 8)
-    interfaces: list[tuple[InterfaceSeen, list[EndpointSeen]]] = []
-    at = 0
-    while at < len(raw):
-        length = raw[at]
-        kind = raw[at + 1] if at + 1 < len(raw) else 0
-        if length < _SHORTEST.get(kind, 2) or at + length > len(raw):
-            raise DescriptorError(f"The descriptor at byte {at} has the wrong length {length}")
-        if kind == _INTERFACE:
-            number, alternate, _, class_code, subclass, protocol = raw[at + 2 : at + 8]
-            interfaces.append((InterfaceSeen(number, alternate, class_code, subclass, protocol), []))
-        elif kind == _ENDPOINT:
-            if not interfaces:
-                raise DescriptorError(f"The endpoint at byte {at} belongs to no interface")
-            interfaces[-1][1].append(EndpointSeen(raw[at + 2], _TRANSFERS[raw[at + 3] & 3]))
-        at += length
-    seen = tuple(
-        InterfaceSeen(face.number, face.alternate, face.class_code, face.subclass, face.protocol, tuple(endpoints))
-        for face, endpoints in interfaces
+
+def read_descriptors(data: bytes) -> Descriptors:
+    """Parse the whole file; raises DescriptorsError."""
+    if len(data) > MOST_BYTES:
+        raise DescriptorsError("it is longer than the kernel allows")
+    if len(data) < _DEVICE_BYTES or data[0] != _DEVICE_BYTES or data[1] != _DEVICE:
+        raise DescriptorsError("it does not begin with a device descriptor")
+    return Descriptors(
+        vendor_id=int.from_bytes(data[8:10], "little"),
+        product_id=int.from_bytes(data[10:12], "little"),
+        release=int.from_bytes(data[12:14], "little"),
+        device_class=data[4],
+        interfaces=_read_interfaces(data),
     )
-    return Descriptors(vendor_id, product_id, release, seen)
+
+
+def _read_interfaces(data: bytes) -> tuple[InterfaceSeen, ...]:
+    """Walk everything after the device descriptor, length by length."""
+    found: list[tuple[bytes, list[EndpointSeen]]] = []
+    within: list[EndpointSeen] | None = None
+    at = _DEVICE_BYTES
+    while at < len(data):
+        length = data[at]
+        part = data[at : at + length]
+        if length < 2 or len(part) < length:
+            raise DescriptorsError(f"a descriptor at byte {at} is cut off")
+        kind = part[1]
+        if kind == _CONFIGURATION and length >= _CONFIGURATION_BYTES:
+            within = None
+        elif kind == _INTERFACE:
+            if length < _INTERFACE_BYTES:
+                raise DescriptorsError(f"an interface descriptor at byte {at} is too short")
+            within = []
+            found.append((part, within))
+        elif kind == _ENDPOINT and length >= _ENDPOINT_BYTES and within is not None:
+            within.append(EndpointSeen(address=part[2], transfer=_TRANSFERS[part[3] & 3]))
+        if len(found) > _MOST_INTERFACES:
+            raise DescriptorsError("it has more interfaces than any recorder")
+        at += length
+    return tuple(
+        InterfaceSeen(
+            number=part[2],
+            alternate=part[3],
+            class_code=part[5],
+            subclass=part[6],
+            protocol=part[7],
+            endpoints=tuple(endpoints),
+        )
+        for part, endpoints in found
+    )

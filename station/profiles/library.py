@@ -1,4 +1,4 @@
-"""The folder of profiles: reading it, checking it, and choosing the one profile for a source.
+"""The folder of profiles: reading it, and choosing the one profile for a source.
 
 Guarantees: the choice never depends on the order of files; two profiles that both claim a source are an error for a
 person to decide, never a guess; when none claims it, an image or folder is read by `generic-storage`.
@@ -16,7 +16,6 @@ from station.profiles.model import Profile, media_of, read_name
 from station.sniff import Media
 
 FALLBACK = "generic-storage"
-_README_HEADINGS = ("## Source", "## Matching", "## Names", "## Time", "## Tried on")
 
 
 def load_profiles(folder: Path) -> dict[str, Profile]:
@@ -25,14 +24,15 @@ def load_profiles(folder: Path) -> dict[str, Profile]:
         raise ProfileError(f"There is no folder of profiles at {folder}", hint="Set STATION_PROFILES or reinstall")
     profiles = {}
     for path in sorted(folder.glob("*/profile.toml")):
-        profile = _load(path)
+        profile = load_profile(path)
         profiles[profile.id] = profile
     if FALLBACK not in profiles:
         raise ProfileError(f"The profile {FALLBACK} is missing in {folder}", hint="Put it back from the release")
     return profiles
 
 
-def _load(path: Path) -> Profile:
+def load_profile(path: Path) -> Profile:
+    """Read one profile.toml; raises ProfileError naming the file and the first key that is wrong."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         profile = Profile.model_validate(values)
@@ -45,30 +45,6 @@ def _load(path: Path) -> Profile:
     if profile.id != path.parent.name:
         raise ProfileError(f"{path}: id is {profile.id!r}, but its folder is named {path.parent.name!r}")
     return profile
-
-
-def check_profiles(folder: Path) -> list[str]:
-    """Return every complaint about the profiles in `folder`, as sentences; an empty list means they are good."""
-    complaints = []
-    paths = sorted(folder.glob("*/profile.toml"))
-    for path in paths:
-        try:
-            _load(path)
-        except ProfileError as error:
-            complaints.append(str(error))
-        complaints += _check_readme(path.parent / "README.md")
-    for stray in sorted(each for each in folder.iterdir() if each.is_dir() and not (each / "profile.toml").exists()):
-        complaints.append(f"{stray} holds no profile.toml")
-    if folder / FALLBACK / "profile.toml" not in paths:
-        complaints.append(f"The profile {FALLBACK} is missing in {folder}")
-    return complaints
-
-
-def _check_readme(path: Path) -> list[str]:
-    if not path.is_file():
-        return [f"{path} is missing"]
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [f"{path} lacks the heading {heading!r}" for heading in _README_HEADINGS if heading not in lines]
 
 
 def choose_profile(

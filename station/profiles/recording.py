@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from station.errors import ProfileError
-from station.profiles.descriptors import DescriptorError, parse_descriptors
+from station.profiles.descriptors import DescriptorsError, read_descriptors
 from station.records.bus import DeviceSeen
 
 PLACEHOLDER = "{password}"
@@ -45,8 +45,8 @@ class FaceRecorded(_Section):
     serial: str | None = None
 
     def device(self, port: str = "recording/1", address: int = 1) -> DeviceSeen:
-        """Return it as the bus would show it; raises DescriptorError."""
-        told = parse_descriptors(bytes.fromhex(self.descriptors))
+        """Return it as the bus would show it; raises DescriptorsError."""
+        told = read_descriptors(bytes.fromhex(self.descriptors))
         return DeviceSeen(
             sys_path=f"/sys/{port}",
             port=port,
@@ -107,10 +107,14 @@ class FileRecorded(_Section):
 
 
 class Recording(_Section):
-    """One recording.json; `how`: from our emulator, put together from public reports, or off a real device."""
+    """One recording.json; `how`: from our emulator, put together from public reports, or off a real device.
+
+    `note` says what in it is a stand-in for something not known.
+    """
 
     format: Literal[1]
     how: Literal["emulated", "reported", "real"]
+    note: str = ""
     faces: tuple[FaceRecorded, ...] = Field(min_length=1)
     labels: tuple[str, ...] = ()
     greeting: GreetingRecorded | None = None
@@ -127,7 +131,7 @@ def read_recording(folder: Path) -> Recording:
             face.device()
     except FileNotFoundError as error:
         raise ProfileError(f"{path} is missing", hint="Capture it with `station profiles record`") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, DescriptorError) as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, DescriptorsError) as error:
         raise ProfileError(f"{path} can't be read: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]

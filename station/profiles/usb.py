@@ -22,6 +22,11 @@ DialectName = Literal["control", "ambarella-ascii", "bc-plus"]
 """The dialects that exist in code (station/device/usb); a profile can name no other."""
 
 DIALECTS: tuple[str, ...] = get_args(DialectName)
+
+SETS_CLOCK: frozenset[str] = frozenset({"ambarella-ascii", "bc-plus"})
+READS_CLOCK: frozenset[str] = frozenset()
+"""The dialects that can set, and read, the recorder's clock; a test compares them with the code."""
+
 _OVER_BULK = frozenset({"ambarella-ascii", "bc-plus"})
 _INTERFACE = re.compile(r"(06|08|ff)/([0-9a-f]{2}|\*)/([0-9a-f]{2}|\*)")
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from station.errors import ProfileError
-from station.profiles.library import check_profiles, choose_profile, load_profiles, named_profile
+from station.profiles.library import choose_profile, load_profiles, named_profile
+from station.profiles.lint import check_profiles
 from station.sniff import Media
 
 SHIPPED = Path(__file__).resolve().parents[3] / "firmware_profiles"
