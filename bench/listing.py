@@ -24,6 +24,7 @@ from sqlalchemy.engine import make_url
 
 from station import clock
 from station.catalogue.clips import list_clips, untagged_recordings
+from station.catalogue.grams import gram_rows, grams_of, searched_text
 from station.catalogue.overview import counts
 from station.catalogue.project import create_tables
 from station.catalogue.tables import metadata
@@ -41,6 +42,7 @@ BUDGET_MS = 100.0
 _BATCH = 5_000
 _LAST = datetime(2026, 8, 4, 10, tzinfo=UTC)
 _PLACES = ("建设大街12号", "中山路市场东门", "高新区仓储园3号库", "河西街道办门前", None)
+_MATTERS = ("涉嫌超限运输", "占道经营", "擅自挖掘道路")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +87,18 @@ def _insert(session: Session, table: str, rows: Iterator[dict[str, Any]]) -> Non
 
 def _tables(chance: random.Random, clips: int) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
     tagged = [number for number in range(clips) if chance.random() < TAGGED]
-    held = frozenset(tagged)
     yield "catalogue_person", (_person(number) for number in range(OFFICERS))
     yield "catalogue_recorder", (_recorder(number) for number in range(RECORDERS))
     yield "catalogue_target", (_target(number) for number in range(CASES))
     yield "catalogue_handler", (_handler(number) for number in range(CASES))
-    yield "catalogue_clip", (_clip(chance, number, clips, held) for number in range(clips))
+    cases = {number: chance.randrange(CASES) for number in tagged}
+    yield "catalogue_clip", (_clip(chance, number, clips, cases) for number in range(clips))
+    yield (
+        "catalogue_gram",
+        (row for number in range(clips) for row in gram_rows(_id("c", number), grams_of(_searched(number)))),
+    )
     yield "catalogue_clip_holder", ({"clip": _id("c", n), "person": _id("p", n % OFFICERS)} for n in range(clips))
-    yield "catalogue_binding", (_binding(chance, number) for number in tagged)
+    yield "catalogue_binding", (_binding(number, case) for number, case in cases.items())
     yield (
         "catalogue_proves",
         ({"binding": _id("b", n), "position": 0, "text": "现场检查过程合法", "ranges": "[]"} for n in tagged),
@@ -109,6 +115,7 @@ def _person(number: int) -> dict[str, Any]:
         "person": _id("p", number),
         "kind": "officer",
         "name": f"执法员{number}",
+        "searched": searched_text([f"执法员{number}"]),
         "login": f"officer{number}",
         "unit": UNIT,
         "certificate_number": f"0301{number:08}",
@@ -127,6 +134,7 @@ def _recorder(number: int) -> dict[str, Any]:
         "serial": f"DSJ{number:07}",
         "label": None,
         "unit": UNIT,
+        "searched": searched_text([f"DSJ{number:07}"]),
     }
 
 
@@ -137,7 +145,8 @@ def _target(number: int) -> dict[str, Any]:
         "kind": "case",
         "number": f"冀石执罚〔2026〕第{number}号",
         "folded": f"冀石执罚-2026-{number}",
-        "title": f"第{number}号案",
+        "title": f"{_MATTERS[number % len(_MATTERS)]}第{number}号案",
+        "searched": searched_text([f"{_MATTERS[number % len(_MATTERS)]}第{number}号案"]),
         "unit": UNIT,
         "number_source": "case_system",
         "status": "submitted" if submitted else "open",
@@ -150,7 +159,21 @@ def _handler(number: int) -> dict[str, Any]:
     return {"target": _id("t", number), "person": _id("p", number % 20)}
 
 
-def _clip(chance: random.Random, number: int, clips: int, tagged: frozenset[int]) -> dict[str, Any]:
+def _file_name(number: int) -> str:
+    return f"DSJ{number % RECORDERS:07}_{number % OFFICERS:06}_{number:014}_{number % 10_000:04}.MP4"
+
+
+def _place(number: int) -> str | None:
+    # Half of the places are typed with a house number of their own, the others are a few that everybody goes to.
+    usual = _PLACES[number % len(_PLACES)]
+    return usual if usual is None or number % 2 else f"{usual}{number % 5_003}室"
+
+
+def _searched(number: int) -> str:
+    return searched_text((_file_name(number), _place(number)))
+
+
+def _clip(chance: random.Random, number: int, clips: int, cases: dict[int, int]) -> dict[str, Any]:
     recorded = clock.format_time(_LAST - timedelta(minutes=clips - number))
     blank = chance.random() < 0.1
     return {
@@ -166,7 +189,7 @@ def _clip(chance: random.Random, number: int, clips: int, tagged: frozenset[int]
         "important": chance.random() < 0.03,
         "sequence": number % 10_000,
         "recording": _id("c", number - number % 4),
-        "file_name": f"DSJ{number % RECORDERS:07}_{number % OFFICERS:06}_{number:014}_{number % 10_000:04}.MP4",
+        "file_name": _file_name(number),
         "path": f"DCIM/100MEDIA/{number:014}.MP4",
         "file_serial": f"DSJ{number % RECORDERS:07}",
         "police_number": f"{number % OFFICERS:06}",
@@ -183,23 +206,27 @@ def _clip(chance: random.Random, number: int, clips: int, tagged: frozenset[int]
         "playable": "original",
         "collector": None if blank else _id("p", number % OFFICERS),
         "collector_source": None if blank else "holder_register",
-        "place": _PLACES[number % len(_PLACES)],
+        "place": _place(number),
         "sensitivity": "ordinary",
-        "tagged": number in tagged,
-        "submitted": number in tagged and chance.random() * SUBMITTED_EVERY < 1,
+        "tagged": number in cases,
+        "submitted": number in cases and cases[number] % SUBMITTED_EVERY == 0,
+        "target": _id("t", cases[number]) if number in cases else None,
+        "several_targets": False,
+        "damaged": number % 7_919 == 0 or number % 9_973 == 0,
+        "searched": _searched(number),
         "conflicts": int(number % 7_919 == 0),
         "missing_bytes": 4096 if number % 9_973 == 0 else 0,
         "check_outcome": "sound" if number % 3 == 0 else None,
     }
 
 
-def _binding(chance: random.Random, number: int) -> dict[str, Any]:
+def _binding(number: int, case: int) -> dict[str, Any]:
     return {
         "binding": _id("b", number),
         "action": _id("a", number // 4),
         "clip": _id("c", number),
         "kind": "case",
-        "target": _id("t", chance.randrange(CASES)),
+        "target": _id("t", case),
         "none_reason": None,
         "stage": "on_site",
         "note": "",
@@ -230,9 +257,21 @@ def listings() -> dict[str, ClipFilter]:
         "damaged": ClipFilter(damaged=True),
         "not damaged": ClipFilter(damaged=False),
         "one case": ClipFilter(target=_id("t", 3)),
-        "text: place": ClipFilter(text="中山路"),
+        "text: place of thousands": ClipFilter(text="中山路"),
+        "text: two characters": ClipFilter(text="市场"),
+        "text: rare place": ClipFilter(text="街12号4730室"),
         "text: number": ClipFilter(text="〔2026〕第777号"),
+        "text: title of thousands": ClipFilter(text="超限"),
+        "text: every title": ClipFilter(text="号案"),
+        "text: one character": ClipFilter(text="号"),
+        "text: everybody": ClipFilter(text="执法员"),
+        "text: one person": ClipFilter(text="执法员77"),
+        "text: recorder": ClipFilter(text="dsj0000007"),
+        "text: every file": ClipFilter(text="mp4"),
+        "text: digits": ClipFilter(text="000123"),
         "text: nothing found": ClipFilter(text="没有这样的地方"),
+        "text: no such digits": ClipFilter(text="987654321"),
+        "text: untagged, a day": ClipFilter(text="市场", tagged=False, time_from=_days_ago(30), time_to=_days_ago(29)),
         "untagged important of a day": ClipFilter(
             tagged=False, important=True, time_from=_days_ago(30), time_to=_days_ago(29)
         ),

@@ -9,28 +9,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, not_, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Row, Select, func, select, true, tuple_
 from sqlmodel import Session
 
-from station.catalogue.clip_rows import PERSON, RECORDER, chunks, fetch, load_rows
-from station.catalogue.folding import fold_number
-from station.catalogue.matching import holds
+from station.catalogue.clip_rows import chunks, fetch, load_rows
+from station.catalogue.search import text_condition
 from station.catalogue.views import ClipFilter, ClipPage, ClipRow, RecordingGroup, Viewer
 from station.catalogue.visibility import (
     BINDING,
     CLIP,
-    TARGET,
     known_binding,
-    known_target,
-    scanned,
     sees_by_name,
     visible_clip,
 )
 from station.clock import parse_time
 from station.errors import NotFoundError, RequestError
-from station.records.terms import ClipStage
 
 _COUNTED_ON_THE_WAY = 1000
+_USUAL_SEGMENTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +44,11 @@ class ClipBytes:
     file_name: str
 
 
-def damaged_clip() -> ColumnElement[bool]:
-    """Return the condition on `CLIP` that it is in doubt: bytes missing, contradicted or altered, or unreadable."""
-    return or_(
-        CLIP.c.playable == "none",
-        CLIP.c.stage == ClipStage.INCOMPLETE.value,
-        CLIP.c.missing_bytes > 0,
-        CLIP.c.conflicts > 0,
-        CLIP.c.check_outcome == "damaged",
-    )
-
-
 def list_clips(
     session: Session, viewer: Viewer, narrowed: ClipFilter, *, cursor: str | None = None, limit: int = 60
 ) -> ClipPage:
     """Return one page, newest first, and how many clips match in all; raises RequestError for a made-up cursor."""
-    conditions = [visible_clip(viewer), *_conditions(viewer, narrowed)]
+    conditions = [visible_clip(viewer), *_conditions(session, viewer, narrowed)]
     after = None if cursor is None else _read_cursor(cursor)
     look_up = _keys_and_total_at_once if sees_by_name(viewer) else _keys_and_total
     keys, total = look_up(session, conditions, after, limit + 1)
@@ -112,16 +97,18 @@ def _total(session: Session, conditions: _Conditions) -> int:
 
 def untagged_recordings(session: Session, viewer: Viewer, *, limit: int = 50) -> tuple[RecordingGroup, ...]:
     """Return the newest recordings with an untagged segment, each with all its visible segments in order."""
-    visible = visible_clip(viewer)
-    newest = func.max(CLIP.c.sort_at).label("newest")
     query = (
-        select(CLIP.c.recording, newest)
-        .where(visible, CLIP.c.tagged.is_(False))
-        .group_by(CLIP.c.recording)
-        .order_by(newest.desc(), CLIP.c.recording.desc())
-        .limit(limit)
+        select(CLIP.c.recording)
+        .where(visible_clip(viewer), CLIP.c.tagged.is_(False))
+        .order_by(CLIP.c.sort_at.desc(), CLIP.c.recording.desc())
     )
-    return load_recordings(session, viewer, [row.recording for row in fetch(session, query)])
+    # Newest first, a recording's first appearance is its newest segment's: few rows are enough unless recordings are
+    # long. Only then are all of them looked at.
+    clips = fetch(session, query.limit(limit * _USUAL_SEGMENTS))
+    recordings = dict.fromkeys(row.recording for row in clips)
+    if len(recordings) < limit and len(clips) == limit * _USUAL_SEGMENTS:
+        recordings = dict.fromkeys(row.recording for row in fetch(session, query))
+    return load_recordings(session, viewer, list(recordings)[:limit])
 
 
 def load_recordings(session: Session, viewer: Viewer, recordings: Sequence[str]) -> tuple[RecordingGroup, ...]:
@@ -177,7 +164,7 @@ def clip_digest(session: Session, clip: str) -> ClipBytes:
     return ClipBytes(**{**row, "file_name": row["file_name"] or ""})
 
 
-def _conditions(viewer: Viewer, narrowed: ClipFilter) -> list[ColumnElement[bool]]:
+def _conditions(session: Session, viewer: Viewer, narrowed: ClipFilter) -> list[ColumnElement[bool]]:
     made: dict[str, Any] = {
         "tagged": lambda value: CLIP.c.tagged.is_(value),
         "collector": lambda value: CLIP.c.collector == value,
@@ -188,35 +175,11 @@ def _conditions(viewer: Viewer, narrowed: ClipFilter) -> list[ColumnElement[bool
         "target": lambda value: CLIP.c.clip.in_(
             select(BINDING.c.clip).where(BINDING.c.target == value, known_binding(viewer))
         ),
-        "damaged": lambda value: damaged_clip() if value else not_(func.coalesce(damaged_clip(), False)),
-        "text": lambda value: _text_condition(viewer, value) if value.strip() else true(),
+        "damaged": lambda value: CLIP.c.damaged.is_(value),
+        "text": lambda value: text_condition(session, viewer, value) if value.strip() else true(),
     }
     given = {name: getattr(narrowed, name) for name in made}
     return [made[name](value) for name, value in given.items() if value is not None]
-
-
-def _text_condition(viewer: Viewer, text: str) -> ColumnElement[bool]:
-    wanted = text.strip()
-    people = select(PERSON.c.person).where(holds(PERSON.c.name, wanted))
-    named = [holds(TARGET.c.title, wanted)]
-    if folded := fold_number(text):
-        named.append(holds(TARGET.c.folded, folded))
-    targets = select(TARGET.c.target).where(or_(*named))
-    bound = select(BINDING.c.clip).where(
-        BINDING.c.target.in_(targets),
-        or_(scanned(BINDING.c.bound_by) == viewer.person, BINDING.c.target.in_(targets.where(known_target(viewer)))),
-    )
-    recorders = select(RECORDER.c.recorder).where(
-        or_(holds(RECORDER.c.serial, wanted), holds(RECORDER.c.label, wanted))
-    )
-    return or_(
-        holds(CLIP.c.file_name, wanted),
-        holds(CLIP.c.place, wanted),
-        holds(CLIP.c.collector_name, wanted),
-        scanned(CLIP.c.collector).in_(people),
-        scanned(CLIP.c.recorder).in_(recorders),
-        scanned(CLIP.c.clip).in_(bound),
-    )
 
 
 def _write_cursor(sort_at: str, clip: str) -> str:

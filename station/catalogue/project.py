@@ -15,7 +15,8 @@ from sqlalchemy import Boolean, Table
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
-from station.catalogue import project_cases, project_dockings, project_people
+from station.catalogue import project_cases, project_dockings, project_people, project_recorders
+from station.catalogue.grams import settle_clip
 from station.catalogue.history import check_outcomes, history_rows
 from station.catalogue.tables import PROJECTION_VERSION, Alarm, Clip, Look, Meta, metadata
 from station.database import Database, forget_tables, integrity_faults
@@ -84,7 +85,7 @@ def _check_completed(session: Session, _seq: int, time: str, entry: log_entries.
         if clip is not None:
             clip.checked_at = time
             clip.check_outcome = outcome
-            session.add(clip)
+            settle_clip(session, clip)
 
 
 def _access_opened(session: Session, seq: int, time: str, entry: log_entries.AccessOpened) -> None:
@@ -144,6 +145,7 @@ _PROJECTORS: dict[str, Projector] = {
     log_entries.AccessListed.TYPE: _access_listed,
     log_entries.AccessDenied.TYPE: _access_denied,
     **project_people.PROJECTORS,
+    **project_recorders.PROJECTORS,
     **project_dockings.PROJECTORS,
     **project_cases.PROJECTORS,
 }

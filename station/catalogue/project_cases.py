@@ -7,6 +7,7 @@ from typing import Any
 from sqlmodel import Session, col, delete, select
 
 from station.catalogue.folding import fold_number
+from station.catalogue.grams import searched_text, settle_clip
 from station.catalogue.tables import Binding, Clip, Companion, Handler, Proves, Target
 from station.records import case_entries
 
@@ -20,6 +21,7 @@ def _target_opened(session: Session, _seq: int, time: str, entry: case_entries.T
             number=names.number if names else None,
             folded=fold_number(names.number) if names else None,
             title=names.title if names else None,
+            searched=searched_text([names.title]) if names else "",
             unit=names.unit if names else "",
             number_source=fact.number_source,
             opened_at=time,
@@ -57,15 +59,18 @@ def _target_submitted(session: Session, _seq: int, time: str, entry: case_entrie
 
 
 def _mark_clip(session: Session, clip_id: str) -> None:
-    """Note on a clip what follows from its bindings: whether it has any, and one to a submitted case."""
+    """Note on a clip what follows from its bindings: whether it has any, one to a submitted case, and to what."""
     clip = session.get(Clip, clip_id)
     if clip is None:
         return
     session.flush()
-    bindings = session.exec(select(Binding).where(Binding.clip == clip_id)).all()
+    oldest_first = (col(Binding.bound_at), col(Binding.binding))
+    bindings = session.exec(select(Binding).where(Binding.clip == clip_id).order_by(*oldest_first)).all()
     targets = [session.get(Target, binding.target) for binding in bindings if binding.target is not None]
     clip.tagged = bool(bindings)
     clip.submitted = any(target is not None and target.submitted_at is not None for target in targets)
+    clip.target = next((binding.target for binding in bindings if binding.target is not None), None)
+    clip.several_targets = len({binding.target for binding in bindings} - {None}) > 1
     session.add(clip)
 
 
@@ -109,7 +114,7 @@ def _clip_amended(session: Session, _seq: int, _time: str, entry: case_entries.C
     if clip is None:
         return
     _AMENDMENTS[entry.fact.field](session, clip, entry)
-    session.add(clip)
+    settle_clip(session, clip)
 
 
 def _amend_time(_session: Session, clip: Clip, entry: case_entries.ClipAmended) -> None:

@@ -1,4 +1,4 @@
-"""Projection of entries about recorders, dockings and clips taken in."""
+"""Projection of entries about dockings and clips taken in."""
 
 import json
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from typing import Any
 from sqlmodel import Session, col, select, update
 
 from station import clock
+from station.catalogue.grams import settle_clip
 from station.catalogue.tables import Clip, ClipHolder, Docking, Holding, Person, Recorder, Sighting
 from station.records import docking_entries
 from station.records.sighting import sighting_key
@@ -15,33 +16,6 @@ from station.records.terms import ClipStage, Source, TimeTrust
 
 # Segments of one recording follow each other with a gap no longer than a camera needs to open its next file.
 _SEGMENT_GAP = timedelta(seconds=5)
-
-
-def _recorder_known(session: Session, _seq: int, _time: str, entry: docking_entries.RecorderKnown) -> None:
-    names = entry.names
-    session.merge(
-        Recorder(
-            recorder=entry.fact.recorder,
-            profile=entry.fact.profile,
-            identified_by=entry.fact.identified_by,
-            identity=names.identity if names else None,
-            serial=names.serial if names else None,
-            label=names.label if names else None,
-            unit=(names.unit if names else None) or "",
-        )
-    )
-
-
-def _holder_issued(session: Session, _seq: int, _time: str, entry: docking_entries.HolderIssued) -> None:
-    fact = entry.fact
-    session.add(Holding(holding=fact.holding, recorder=fact.recorder, person=fact.person, since=fact.since))
-
-
-def _holder_returned(session: Session, _seq: int, _time: str, entry: docking_entries.HolderReturned) -> None:
-    holding = session.get(Holding, entry.fact.holding)
-    if holding is not None:
-        holding.until = entry.fact.until
-        session.add(holding)
 
 
 def _docking_started(session: Session, _seq: int, time: str, entry: docking_entries.DockingStarted) -> None:
@@ -110,6 +84,7 @@ def _take_in(
         "police_number": names.police_number if names else None,
         "device_time": fact.device_time,
         "zone": fact.zone,
+        "offset_ms": fact.offset_ms,
         "taken_in_at": time,
         "seq": seq,
         "missing_bytes": missing_bytes,
@@ -128,7 +103,7 @@ def _take_in(
         )
     else:  # an incomplete one read whole at last: what people said of it stays
         clip.sqlmodel_update(told)
-    session.add(clip)
+    settle_clip(session, clip)
     session.flush()
     if names is not None:
         key = sighting_key(fact.recorder, names.volume, names.path, names.address, fact.size_bytes, names.times)
@@ -160,7 +135,7 @@ def _clip_conflicted(session: Session, _seq: int, _time: str, entry: docking_ent
     clip = session.get(Clip, entry.fact.clip)
     if clip is not None:
         clip.conflicts += 1
-        session.add(clip)
+        settle_clip(session, clip)
 
 
 def _clip_probed(session: Session, _seq: int, _time: str, entry: docking_entries.ClipProbed) -> None:
@@ -179,7 +154,7 @@ def _clip_probed(session: Session, _seq: int, _time: str, entry: docking_entries
         clip.latitude, clip.longitude = entry.place.latitude, entry.place.longitude
         clip.place, clip.datum = entry.place.text, entry.place.datum
         clip.place_source = Source.GPS.value
-    session.add(clip)
+    settle_clip(session, clip)
     session.flush()
     _join_recording(session, clip)
 
@@ -212,9 +187,6 @@ def _rename_recording(session: Session, former: str, recording: str) -> None:
 
 
 PROJECTORS: dict[str, Callable[[Session, int, str, Any], None]] = {
-    docking_entries.RecorderKnown.TYPE: _recorder_known,
-    docking_entries.HolderIssued.TYPE: _holder_issued,
-    docking_entries.HolderReturned.TYPE: _holder_returned,
     docking_entries.DockingStarted.TYPE: _docking_started,
     docking_entries.DockingFinished.TYPE: _docking_finished,
     docking_entries.ClipIngested.TYPE: _clip_ingested,

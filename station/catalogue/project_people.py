@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from station.catalogue.grams import searched_text
 from station.catalogue.tables import Person
 from station.records import people_entries
 
@@ -21,6 +22,7 @@ def _person_described(session: Session, _seq: int, _time: str, entry: people_ent
             unit=names.unit if names else "",
             certificate_number=names.certificate_number if names else None,
             police_number=names.police_number if names else None,
+            searched=searched_text([names.name]) if names else "",
             roles=former.roles if former else "",
             disabled=former.disabled if former else False,
         )

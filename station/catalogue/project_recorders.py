@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from station.catalogue.grams import searched_text
 from station.catalogue.tables import Holding, Quarantine, Recorder
 from station.records import docking_entries, recorder_entries
 
@@ -26,6 +27,7 @@ def _describe(session: Session, entry: docking_entries.RecorderKnown | recorder_
         "serial": names.serial if names else None,
         "label": names.label if names else None,
         "unit": (names.unit if names else None) or "",
+        "searched": searched_text((names.serial, names.label)) if names else "",
     }
     recorder = session.get(Recorder, fact.recorder)
     if recorder is None:

@@ -4,17 +4,18 @@ Times are text as `station.clock` writes them, so that text order is time order.
 could mistake. Bump `PROJECTION_VERSION` with any change here or in `project`: the catalogue is then rebuilt.
 
 `project` fills `History` with `history.history_rows(seq, time, entry)` for every entry, `Target.folded` with
-`folding.fold_number(number)`, and moves the bindings of a resolved matter to the case it went into.
+`folding.fold_number(number)`, each `searched` with the row's folded text, and moves the bindings of a resolved
+matter to the case it went into.
 """
 
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, Index, MetaData
+from sqlalchemy import CheckConstraint, Index, MetaData, text
 from sqlmodel import Field, SQLModel
 
 from station.database import strict_columns
 
-PROJECTION_VERSION = 1
+PROJECTION_VERSION = 2
 metadata = MetaData()
 
 
@@ -31,18 +32,13 @@ _LIST_COLUMNS = (
     "tagged",
     "submitted",
     "important",
+    "damaged",
     "recorder",
     "collector",
-    "collector_name",
-    "stage",
-    "playable",
-    "missing_bytes",
-    "conflicts",
-    "check_outcome",
-    "taken_in_at",
     "recording",
-    "file_name",
-    "place",
+    "target",
+    "several_targets",
+    "searched",
 )
 
 
@@ -66,12 +62,16 @@ class Person(Table, table=True):
     unit: str
     certificate_number: str | None
     police_number: str | None
+    searched: str = Field(default="", description="the name as it is looked for")
     roles: str = ""
     disabled: bool = False
 
 
 class Recorder(Table, table=True):
-    """A recorder; `identity` is the key it is recognised by when it is docked again."""
+    """A recorder; `identity` is the key it is recognised by when it is docked again.
+
+    `enrolled` tells that the dock may read it without a hand; `offset_ms` how far its clock was ahead when last read.
+    """
 
     __tablename__: ClassVar[Any] = "catalogue_recorder"
     recorder: str = Field(primary_key=True)
@@ -81,6 +81,28 @@ class Recorder(Table, table=True):
     serial: str | None
     label: str | None
     unit: str
+    searched: str = Field(default="", description="serial and label as they are looked for")
+    enrolled: bool = False
+    offset_ms: int | None = None
+    clock_read_at: str | None = None
+    clock_set_at: str | None = None
+
+
+class Quarantine(Table, table=True):
+    """Something turned away at the dock, so that an administrator can see what it was and enrol it."""
+
+    __tablename__: ClassVar[Any] = "catalogue_quarantine"
+    quarantine: str = Field(primary_key=True)
+    reason: str
+    slot: int | None
+    recorder: str | None
+    profile: str | None
+    identity: str | None = Field(index=True)
+    serial: str | None
+    label: str | None
+    product: str | None
+    device: str
+    at: str
 
 
 class Holding(Table, table=True):
@@ -128,11 +150,25 @@ class Clip(Table, table=True):
         # index rows are too short for any text.
         Index("catalogue_clip_list", *_LIST_COLUMNS).ddl_if(dialect="sqlite"),
         Index("catalogue_clip_by_time", "sort_at", "clip").ddl_if(dialect="postgresql"),
+        # Totals are counted through this narrow one. It must not start with what lists are narrowed by: SQLite would
+        # take it for those too and then fetch every row from the table.
+        Index("catalogue_clip_count", "docking", "unit", "submitted", "tagged", "important"),
+        Index("catalogue_clip_taken_in", "taken_in_at", "unit", "submitted", "clip"),
+        Index(
+            "catalogue_clip_damaged",
+            "sort_at",
+            "clip",
+            "unit",
+            "submitted",
+            "damaged",  # always true here; without it SQLite would look it up in the table
+            sqlite_where=text("damaged IS 1"),
+            postgresql_where=text("damaged IS true"),
+        ),
         Index("catalogue_clip_neighbour", "recorder", "sequence"),
     )
     clip: str = Field(primary_key=True)
     recorder: str
-    docking: str = Field(index=True)
+    docking: str
     sha256: str = Field(index=True)
     size_bytes: int
     media: str
@@ -148,6 +184,7 @@ class Clip(Table, table=True):
     police_number: str | None
     device_time: str | None
     zone: str | None
+    offset_ms: int | None = None
     recorded_at: str | None
     time_source: str | None
     time_trust: str
@@ -174,10 +211,23 @@ class Clip(Table, table=True):
     sensitivity: str = "ordinary"
     tagged: bool = False
     submitted: bool = Field(default=False, description="bound to a case that was submitted for review")
+    target: str | None = Field(default=None, description="the target, or of several the one of the oldest binding")
+    several_targets: bool = False
+    damaged: bool = Field(default=False, description="in doubt: see grams.settle_clip")
+    searched: str = Field(default="", description="file name, place and collector as they are looked for, in lines")
     conflicts: int = 0
     missing_bytes: int = 0
     checked_at: str | None = None
     check_outcome: str | None = None
+
+
+class Gram(Table, table=True):
+    """Two characters next to each other in a clip's `searched`, at least one beyond ASCII: what leads to rare words."""
+
+    __tablename__: ClassVar[Any] = "catalogue_gram"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    gram: str = Field(primary_key=True)
+    clip: str = Field(primary_key=True)
 
 
 class ClipHolder(Table, table=True):
@@ -213,6 +263,7 @@ class Target(Table, table=True):
     number: str | None
     folded: str | None = Field(index=True)
     title: str | None
+    searched: str = Field(default="", description="the title as it is looked for")
     unit: str
     number_source: str
     status: str = "open"
@@ -234,7 +285,7 @@ class Binding(Table, table=True):
 
     __tablename__: ClassVar[Any] = "catalogue_binding"
     __table_args__ = (
-        Index("catalogue_binding_target", "target", "clip"),
+        Index("catalogue_binding_target", "target", "bound_by", "clip"),
         Index("catalogue_binding_maker", "bound_by", "bound_at"),
     )
     binding: str = Field(primary_key=True)

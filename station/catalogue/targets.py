@@ -6,7 +6,6 @@ An officer gets a target's number and title to bind to, and of its page nothing 
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
-from unicodedata import normalize
 
 from sqlalchemy import ColumnElement, Row, and_, case, distinct, func, literal, or_, select
 from sqlmodel import Session
@@ -15,6 +14,7 @@ from station.catalogue.clip_rows import PERSON, chunks, fetch, load_rows
 from station.catalogue.folding import fold_number
 from station.catalogue.history_lines import target_history
 from station.catalogue.matching import ends_with, holds
+from station.catalogue.search import named_target
 from station.catalogue.views import ClipRow, TargetDetail, TargetRow, Viewer
 from station.catalogue.visibility import (
     BINDING,
@@ -46,7 +46,7 @@ def list_targets(
     if status is not None:
         query = query.where(TARGET.c.status == status)
     if text is not None and text.strip():
-        query = query.where(_named(text))
+        query = query.where(named_target(text))
     rows = fetch(session, query.order_by(TARGET.c.opened_at.desc(), TARGET.c.target.desc()).limit(limit))
     return _rows(session, viewer, rows)
 
@@ -60,7 +60,7 @@ def find_targets(session: Session, viewer: Viewer, text: str, limit: int = 12) -
     newest = (TARGET.c.opened_at.desc(), TARGET.c.target.desc())
     query = select(TARGET).where(bindable)
     if text.strip():
-        query = query.where(_named(text)).order_by(_closeness(text))
+        query = query.where(named_target(text)).order_by(_closeness(text))
     return _rows(session, viewer, fetch(session, query.order_by(*newest).limit(limit)))
 
 
@@ -127,15 +127,6 @@ def _missing(clip: ClipRow, target: TargetRow, located: bool) -> tuple[str, ...]
         "proves": any(each.proves for each in clip.bindings if each.target == target.target),
     }
     return tuple(name for name, there in present.items() if not there)
-
-
-def _named(text: str) -> ColumnElement[bool]:
-    # Titles are stored as they were typed, so both widths are looked for.
-    forms = dict.fromkeys((text.strip(), normalize("NFKC", text.strip())))
-    conditions = [holds(TARGET.c.title, form) for form in forms]
-    if folded := fold_number(text):
-        conditions.append(holds(TARGET.c.folded, folded))
-    return or_(*conditions)
 
 
 def _closeness(text: str) -> ColumnElement[int]:

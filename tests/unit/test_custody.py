@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from station.actions.setup import create_tables
+from station.catalogue.tables import PROJECTION_VERSION
 from station.custody import Custody, compare, keep_projection, rebuild
 from station.database import Database, Session
 from station.errors import ConflictError, DamagedError, DatabaseError, LedgerError, SignerUnavailableError
@@ -143,7 +144,7 @@ def test_a_catalogue_of_an_older_version_is_not_compared_but_kept_up(
     custody: Unsigned, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     custody.append(alarm(1))
-    monkeypatch.setattr("station.catalogue.project.PROJECTION_VERSION", 2)
+    monkeypatch.setattr("station.catalogue.project.PROJECTION_VERSION", PROJECTION_VERSION + 1)
     with pytest.raises(DatabaseError, match="version"):
         compare(database, tmp_path)
     assert keep_projection(database) is True

@@ -9,6 +9,7 @@ from sqlmodel import Session, SQLModel
 
 from station.catalogue import tables
 from station.catalogue.folding import fold_number
+from station.catalogue.grams import clip_damaged, clip_text, gram_rows, grams_of, searched_text
 from station.catalogue.views import Viewer
 from station.database import Database
 
@@ -78,6 +79,7 @@ class Catalogue:
             "certificate_number": None,
             "police_number": None,
             "roles": "officer",
+            "searched": searched_text([name or person]),
         }
         self.add(tables.Person(person=person, name=name or person, **(values | other)))
 
@@ -91,6 +93,7 @@ class Catalogue:
                 serial=serial,
                 label=label,
                 unit=UNIT,
+                searched=searched_text((serial, label)),
             )
         )
 
@@ -121,8 +124,10 @@ class Catalogue:
             "sort_at": at(minute),
             "unit": UNIT,
         }
-        self._clips[clip] = tables.Clip(clip=clip, **(values | other))
-        self.add(self._clips[clip])
+        row = tables.Clip(clip=clip, **(values | other))
+        row.searched, row.damaged = clip_text(row), clip_damaged(row)
+        self._clips[clip] = row
+        self.add(row, *(tables.Gram(**gram) for gram in gram_rows(clip, grams_of(row.searched))))
         self.add(*(tables.ClipHolder(clip=clip, person=person) for person in holders))
 
     def target(self, target: str, number: str | None = None, *, handlers: tuple[str, ...] = (), **other: Any) -> None:
@@ -133,6 +138,7 @@ class Catalogue:
             "number_source": "clerk",
             "opened_at": at(0),
         }
+        values["searched"] = searched_text([other.get("title")])
         number = number or target
         self.add(tables.Target(target=target, number=number, folded=fold_number(number), **(values | other)))
         self.add(*(tables.Handler(target=target, person=person) for person in handlers))
@@ -161,7 +167,10 @@ class Catalogue:
                 for position, text in enumerate(proves)
             )
         )
-        self._clips[clip].tagged = True
-        self._clips[clip].submitted |= target in self._submitted
-        self.add(self._clips[clip])
+        row = self._clips[clip]
+        row.tagged = True
+        row.submitted |= target in self._submitted
+        row.several_targets |= target is not None and row.target not in (None, target)
+        row.target = row.target or target
+        self.add(row)
         return binding
