@@ -17,7 +17,7 @@ from station.acquire.settle import Settled
 from station.records.reading import Copied
 
 _FAST_BYTES_PER_SECOND = 200_000_000
-_UNPROVEN_BYTES = 1024**3
+_UNPROVEN_BYTES = 4 * 1024**3  # read back in a few seconds, where the source is that fast
 _AT_ONCE = 2
 
 
@@ -49,28 +49,29 @@ class ReadBacks:
         self._fast = copied.size_bytes > _FAST_BYTES_PER_SECOND * (now - self._copied_at)
         self._copied_at = now
         self._waiting.append(copied)
-        self._begin(copying=True)
+        self._begin()
 
     def proven(self) -> Iterator[tuple[Copied, Future[Settled]]]:
         """Yield, without waiting, the files whose reading back is over."""
         while self._running and self._running[0][1].done():
             yield self._running.popleft()
-            self._begin(copying=True)
+            self._begin()
 
     def rest(self) -> Iterator[tuple[Copied, Future[Settled]]]:
         """Yield all that are left, each when its reading back is over; the copying has ended."""
-        self._begin(copying=False)
+        while self._waiting:
+            self._start()
         while self._running:
-            copied, future = self._running[0]
+            copied, future = self._running.popleft()
             future.exception()  # waits
-            self._running.popleft()
-            self._begin(copying=False)
             yield copied, future
 
-    def _begin(self, *, copying: bool) -> None:
-        at_once = 1 if copying else _AT_ONCE
-        while self._waiting and len(self._running) < at_once:
-            if copying and self._fast and sum(each.size_bytes for each in self._waiting) <= _UNPROVEN_BYTES:
+    def _begin(self) -> None:
+        while self._waiting and not self._running:
+            if self._fast and sum(each.size_bytes for each in self._waiting) <= _UNPROVEN_BYTES:
                 return
-            copied = self._waiting.popleft()
-            self._running.append((copied, self._threads.submit(self._settle, copied)))
+            self._start()
+
+    def _start(self) -> None:
+        copied = self._waiting.popleft()
+        self._running.append((copied, self._threads.submit(self._settle, copied)))
