@@ -1,8 +1,8 @@
 """What is said to the eraser and what it answers: JSON lines, strict, one message a line.
 
-Asking: one `TicketHead`, then exactly `files` lines of `TicketFile`. Answering, in this order: any number of
-`progress`; one `file` for every line of the ticket, numbered from 0 in its order; last one `ended`. A ticket that is
-refused as a whole is answered by `ended` alone; a file without an answer is to be taken as not erased.
+Asking: one `TicketHead`, then exactly `files` lines of `TicketFile`. Answering: any number of `progress`; one `file`
+for every line of the ticket, numbered from 0 in the ticket's order, as soon as it is decided; last one `ended`. A
+ticket that is refused as a whole is answered by `ended` alone. A file without an answer is not known to be erased.
 Guarantee: a ticket only names and proves; where the log's public key lies is nothing that a ticket could say.
 """
 
@@ -50,6 +50,7 @@ class Refusal(StrEnum):
     DEVICE_CHANGED = "device_changed"
     NOT_READ_ONLY = "not_read_only"
     BUSY = "busy"
+    NO_LOG_KEY = "no_log_key"
     NOT_CONFINED = "not_confined"
     DIED = "died"
 
