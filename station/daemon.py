@@ -19,7 +19,7 @@ from typing import IO
 
 import structlog
 
-from station import clock
+from station import clock, notify
 from station.config import Home
 from station.custody import Custody, keep_projection
 from station.database import Database
@@ -155,12 +155,15 @@ def run_develop(home: Home, *, once: bool) -> None:
     _end_with_supervisor()
     database = Database(home.database_url)
     keep_projection(database)
-    develop(home, database, Custody(home, database), _stop_on_signals(), once=once)
+    stop = _stop_on_signals()
+    notify.tell_ready()
+    develop(home, database, Custody(home, database), stop, once=once)
 
 
 def run_sign(home: Home) -> None:
     """Hold the key and sign checkpoints until stopped; while another signer serves the home, wait for its end."""
     _end_with_supervisor()
     stop = threading.Event()
-    while not service.serve(home, None, lambda: None):
+    while not service.serve(home, None, notify.tell_ready):
+        notify.tell_alive()
         stop.wait(_CHECK_SECONDS)

@@ -14,7 +14,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from station import clock
+from station import clock, notify
 from station.api.app import create_app
 from station.api.context import Station
 from station.config import Home
@@ -62,13 +62,23 @@ def run(app: FastAPI, home: Home) -> None:
 
 
 class _Server(uvicorn.Server):
-    """A server that ends event streams before it waits for answers to be finished."""
+    """A server that ends event streams before it waits for answers, and tells the service manager how it fares."""
 
     def __init__(self, config: uvicorn.Config, station: Station) -> None:
         super().__init__(config)
         self._station = station
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        notify.tell_ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:  # once a second
+            notify.tell_alive()
+        return await super().on_tick(counter)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        notify.tell_stopping()
         self._station.stopping.set()
         await super().shutdown(sockets)
 
