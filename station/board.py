@@ -65,6 +65,12 @@ class SlotMeter:
         self._samples: list[tuple[float, int]] = []
         self._write()
 
+    def renew(self, state: SlotState) -> None:
+        """Begin the line anew: something else is in the slot."""
+        self.line = SlotBoard(slot=self.line.slot, state=state, pid=os.getpid())
+        self._samples = []
+        self._write()
+
     def update(self, *, force: bool = False, **changes: Any) -> None:
         """Change the line's fields; it is written when a fifth of a second has passed, or the state changed."""
         force = force or changes.get("state", self.line.state) != self.line.state

@@ -4,10 +4,17 @@ Guarantees: wall times are aware UTC datetimes; their text form has exactly six 
 text order is time order. The wall clock is the station's claim; order in the ledger is by sequence number.
 """
 
+import ctypes
+import struct
 import time
 from datetime import UTC, datetime
 
 _FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+# adjtimex(2): `struct timex` begins with an unsigned int and four longs, then the status word.
+_TIMEX_BYTES = 256
+_TIMEX_STATUS = struct.Struct("@I4li")
+_STA_UNSYNC = 0x0040
+_TIME_ERROR = 5
 
 
 def now() -> datetime:
@@ -35,3 +42,11 @@ def parse_time(text: str) -> datetime:
 def timestamp() -> str:
     """Return the current wall time in text form."""
     return format_time(now())
+
+
+def synchronised() -> bool:
+    """Tell whether the kernel holds its clock to follow a time source (adjtimex(2)); False where it can't be asked."""
+    answer = ctypes.create_string_buffer(_TIMEX_BYTES)
+    state = ctypes.CDLL(None, use_errno=True).adjtimex(answer)
+    *_, status = _TIMEX_STATUS.unpack_from(answer)
+    return 0 <= state < _TIME_ERROR and not status & _STA_UNSYNC

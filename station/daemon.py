@@ -31,7 +31,7 @@ _CHECK_SECONDS = 0.5
 _STOP_SECONDS = 20.0
 _LONGEST_PAUSE_SECONDS = 60.0
 _STEADY_SECONDS = 60.0
-_PROCESSES = ("sign", "develop", "web")
+_PROCESSES = ("sign", "develop", "web", "watch")
 SUPERVISOR = "STATION_SUPERVISOR_PID"
 
 
@@ -52,7 +52,8 @@ def supervise(home: Home, ready: Callable[[], None], logs: Path | None = None) -
     Their messages go to stderr, or with `logs` to a file each in that folder. Returns the exit code.
     """
     stop = _stop_on_signals()
-    children = [_Child(name) for name in _PROCESSES]
+    # A demonstration has a virtual recorder; it leaves alone what is plugged into this machine.
+    children = [_Child(name) for name in _PROCESSES if not (home.settings.demo and name == "watch")]
     told = False
     try:
         while not stop.is_set():
@@ -158,6 +159,16 @@ def run_develop(home: Home, *, once: bool) -> None:
     stop = _stop_on_signals()
     notify.tell_ready()
     develop(home, database, Custody(home, database), stop, once=once)
+
+
+def run_watch(home: Home) -> None:
+    """Attend to the recorders at the dock until stopped."""
+    from station import dock
+
+    _end_with_supervisor()
+    database = Database(home.database_url)
+    keep_projection(database)
+    dock.run(home, database, Custody(home, database), _stop_on_signals())
 
 
 def run_sign(home: Home) -> None:

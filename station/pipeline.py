@@ -9,21 +9,25 @@ its entry; a crash anywhere leaves work to be done again, never a loss.
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from station.acquire.account import Account
 from station.acquire.identify import QuarantinedError
 from station.acquire.listing import gather
-from station.board import SlotBoard, SlotMeter, slot_meter
+from station.board import SlotBoard, slot_meter
 from station.config import Home
 from station.custody import Custody
 from station.database import Database
 from station.errors import SourceError
 from station.evidence.opening import open_store
-from station.profiles.library import choose_profile, load_profiles
+from station.profiles.library import choose_profile
 from station.records.reading import CopyOrder
 from station.stages.docking import Docking, show_end
 from station.stages.opening import OpenCard, Request, open_card
+
+if TYPE_CHECKING:  # a docking by hand does not carry what speaks to USB
+    from station.profiles.model import Profile
+    from station.stages.attending import Attending
 
 _PAUSE_SECONDS = 1.0
 
@@ -39,6 +43,27 @@ def dock(
         account = take_in(database, custody, card)
         show_end(meter, (account,))
     return account
+
+
+def attend(attending: "Attending", profiles: "dict[str, Profile]") -> None:
+    """Attend to one recorder at the dock, from plugging in to "safe to remove"; what happened is on its slot's line.
+
+    Trouble with the recorder never leaves this function: it is shown, sealed where it is a quarantine, and ends with
+    this recorder. Raises StorageError, LedgerError, ConfigError when our own side failed.
+    """
+    try:
+        if attending.recognise(profiles).face.role == "charging":
+            attending.unlock()
+        accounts = []
+        for request in attending.requests():
+            with open_card(attending.home, request, attending.meter) as card:
+                accounts.append(take_in(attending.database, attending.custody, card))
+        attending.set_clock(accounts)
+        show_end(attending.meter, accounts)
+    except QuarantinedError as error:
+        attending.quarantine(error)
+    except SourceError as error:
+        attending.fail(error)
 
 
 def take_in(database: Database, custody: Custody, card: OpenCard) -> Account:

@@ -217,10 +217,10 @@ class RecorderView:
     holders: tuple[HoldingView, ...]
     clips: int
     last_docked_at: str | None
-    enrolled: bool
-    offset_ms: int | None
-    clock_read_at: str | None
-    clock_set_at: str | None
+    enrolled: bool = False
+    offset_ms: int | None = None
+    clock_read_at: str | None = None
+    clock_set_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

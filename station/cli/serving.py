@@ -16,6 +16,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command(name="demo", help=t("Try it out: sample recorders, people and cases, on this machine only"))(_demo)
     app.command(name="web", help=t("Only the web pages (one of the processes of `serve`)"))(_web)
     app.command(name="develop", help=t("Only the copies for playing (one of the processes of `serve`)"))(_develop)
+    app.command(name="watch", help=t("Only the dock (one of the processes of `serve`)"))(_watch)
     app.command(name="sign", help=t("Only the signer of checkpoints (one of the processes of `serve`)"))(_sign)
 
 
@@ -44,6 +45,12 @@ def _web(home: HomeOption = None) -> None:
     from station import daemon
 
     daemon.run_web(open_home(home))
+
+
+def _watch(home: HomeOption = None) -> None:
+    from station import daemon
+
+    daemon.run_watch(open_home(home))
 
 
 def _sign(home: HomeOption = None) -> None:
