@@ -18,7 +18,8 @@ from station.device.usb.talk import DialectError, Greeting, Link, RefusedError, 
 from station.device.watch.errors import LinkError, LinkTimeoutError
 from station.errors import ConfigError
 
-_ANSWER = re.compile(r"(?:BC)?\+([A-Z0-9]+)\s*[:=]\s*(.*)", re.IGNORECASE)
+# A line that begins with BC is our own order, echoed: no answer.
+_ANSWER = re.compile(r"\+([A-Z0-9]+)\s*[:=]\s*(.*)", re.IGNORECASE)
 _CONSENT = re.compile(r"suc+es+", re.IGNORECASE)
 _REFUSAL = re.compile(r"\s*(err|fail|deny|denied|invalid|unknown|refused|not\b|no\b|ng\b)", re.IGNORECASE)
 _MOST_OTHER_ANSWERS = 4
