@@ -100,6 +100,8 @@ def _check_alone(profile: Profile) -> Iterator[str]:
                 f"faces.{number}: ids alone are shared by unrelated devices;"
                 " add serial, product, manufacturer, handshake or match.labels"
             )
+    if profile.erase.allowed and profile.tier == "reported":
+        yield "erase.allowed: what was only reported is copied and never erased"
     dialect = profile.unlock.dialect if profile.unlock is not None else ""
     for what, wanted, able in (
         ("read", profile.clock.read, READS_CLOCK),

@@ -1,7 +1,7 @@
 """recording.json: what one recorder showed and said, kept beside its profile so that tests can play it again.
 
 Form: {"format": 1, "how": "emulated|reported|real", "faces": [{"descriptors": hex of the sysfs file, "manufacturer",
-"product", "serial"}], "labels": [...], "greeting": {...}, "dialogue": [turns], "listing": [{"path", "size_bytes",
+"product", "serial"}], "labels": [...], "greeting": {...}, "clock", "dialogue": [turns], "listing": [{"path", "size_bytes",
 "facts": what the name tells}]}. One turn is one transfer: {"host": hex} or {"device": hex} over the bulk endpoints,
 with "control": [bmRequestType, bRequest, wValue, wIndex] beside it over endpoint 0, or "fails": the error it ended in.
 
@@ -118,6 +118,7 @@ class Recording(_Section):
     faces: tuple[FaceRecorded, ...] = Field(min_length=1)
     labels: tuple[str, ...] = ()
     greeting: GreetingRecorded | None = None
+    clock: datetime | None = Field(default=None, description="naive moment that the dialogue sets the clock to")
     dialogue: tuple[Turn, ...] = ()
     listing: tuple[FileRecorded, ...] = ()
 
