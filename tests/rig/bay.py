@@ -36,7 +36,11 @@ class Bay:
             controller, _, port = self.place.partition(".")
             call = self._guest.machine.monitor.call
             address = {"type": "unix", "data": {"path": str(path)}}
-            call("chardev-add", id=name, backend={"type": "socket", "data": {"addr": address, "server": True, "wait": False}})
+            call(
+                "chardev-add",
+                id=name,
+                backend={"type": "socket", "data": {"addr": address, "server": True, "wait": False}},
+            )
             call("device_add", driver="usb-redir", chardev=name, id=f"{name}-redir", bus=f"{controller}.0", port=port)
             self._opened = True
         return path

@@ -69,7 +69,8 @@ class Guest:
             threading.Event().wait(pause)
             pause = min(pause * 1.5, 0.2)
         ran = Ran(
-            status.get("exitcode", 128 + status.get("signal", 0)), *(_text(status, key) for key in ("out-data", "err-data"))
+            status.get("exitcode", 128 + status.get("signal", 0)),
+            *(_text(status, key) for key in ("out-data", "err-data")),
         )
         if ran.code == 124 and 124 not in codes:
             raise RigError(f"{command!r} was not done in {seconds:.0f} s\n{ran.out}\n{ran.err}")

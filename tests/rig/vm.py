@@ -8,6 +8,7 @@ machine therefore gets the snapshot's disk below an overlay of its own, which QE
 """
 
 import shlex
+import shutil
 import subprocess
 import threading
 from collections.abc import Callable
@@ -78,16 +79,21 @@ class Machine:
         ]
         with (folder / "qemu.log").open("wb") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"PATH": search_path(), "TMPDIR": str(folder)}
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={"PATH": search_path(), "TMPDIR": str(folder)},
             )
+        self._channels: list[Channel] = []
         try:
-            self.monitor = Channel(folder / "qmp", 20)
+            self.monitor = self._connect("qmp")
             self.monitor.receive_greeting()
             self.monitor.call("qmp_capabilities")
-            self.agent = Channel(folder / "agent", 20)
-        except RigError:
+            self.agent = self._connect("agent")
+        except (RigError, TimeoutError) as error:
             self.close()
-            raise RigError(f"QEMU did not start: {self.logs()}") from None
+            raise RigError(f"QEMU did not start: {error}\n{self.logs()}") from error
 
     @classmethod
     def boot(cls, folder: Path, image: Image, layer: Path, *, kvm: bool = False) -> "Machine":
@@ -98,6 +104,18 @@ class Machine:
         machine = cls(folder, image, layer, disk, kvm=kvm, restore=None)
         machine._or_close(machine._wait_for_agent, BOOT_SECONDS)
         return machine
+
+    @classmethod
+    def boot_fast(cls, folder: Path, image: Image, layer: Path) -> "Machine":
+        """Boot with KVM where it is offered and this very boot shows that it works, else emulated."""
+        if kvm_offered():
+            probe = folder / "kvm"
+            probe.mkdir()
+            try:
+                return cls.boot(probe, image, layer, kvm=True)
+            except RigError:
+                shutil.rmtree(probe)
+        return cls.boot(folder, image, layer)
 
     @classmethod
     def restore(cls, folder: Path, snapshot: Snapshot) -> "Machine":
@@ -120,7 +138,9 @@ class Machine:
         return Snapshot(self.image, self.layer, memory, self.disk, self.kvm)
 
     def close(self) -> None:
-        """Kill the machine; nothing of it is left running."""
+        """Kill the machine, if it still runs; nothing of it is left."""
+        for channel in self._channels:
+            channel.close()
         self._process.kill()
         self._process.wait(20)
 
@@ -136,6 +156,11 @@ class Machine:
             if path.exists():
                 texts.append(f"--- {path.name}\n{path.read_text(errors='replace')[-3000:].strip()}")
         return "\n".join(texts)
+
+    def _connect(self, name: str) -> Channel:
+        channel = Channel(self.folder / name, 20)
+        self._channels.append(channel)
+        return channel
 
     def _resume(self, seconds: float) -> None:
         end = clock.monotonic() + seconds
