@@ -108,13 +108,17 @@ def home_folder(given: Path | None = None) -> Path:
 def load_home(root: Path) -> Home:
     """Read station.toml and the STATION_* variables; raises HomeError where no station lives, else ConfigError."""
     path = root / "station.toml"
+    if not path.exists():
+        raise HomeError(f"There is no station in {root}", hint="Make one with `station init`")
+    return Home(root, read_settings(read_text(path), path))
+
+
+def read_text(path: Path) -> str:
+    """Read a file of settings; raises HomeError."""
     try:
-        content = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise HomeError(f"There is no station in {root}", hint="Make one with `station init`") from error
-    except OSError as error:
-        raise HomeError(f"{path} can't be read: {error.strerror}") from error
-    return Home(root, read_settings(content, path))
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise HomeError(f"{path} can't be read: {error}") from error
 
 
 def read_settings(content: str, path: Path) -> Settings:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from station.cli.console import HomeOption, answer, messages, open_home, open_station, say, t
-from station.config import Home, home_folder
+from station.config import Home, home_folder, read_text
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -20,12 +20,16 @@ def add_commands(app: typer.Typer) -> None:
     app.command(name="sign", help=t("Only the signer of checkpoints (one of the processes of `serve`)"))(_sign)
 
 
-def _init(home: HomeOption = None) -> None:
+def _init(
+    settings: Annotated[Path | None, typer.Option("--settings", help=t("A station.toml to begin with"))] = None,
+    home: HomeOption = None,
+) -> None:
     from station.actions.login import issue_console_code  # here, as below: other commands start sooner
     from station.actions.setup import default_settings, make_home
     from station.database import Database
 
-    station = make_home(home_folder(home), settings=default_settings())
+    text = default_settings() if settings is None else read_text(settings)
+    station = make_home(home_folder(home), settings=text)
     database = Database(station.database_url)
     answer(t("There is a station in {folder} now", folder=station.root))
     code = issue_console_code(database, "first_admin")
