@@ -28,8 +28,15 @@ def _known_identity(home: Home) -> str:
 def open_store(home: Home) -> LocalStore:
     """Return the home's vault; raises VaultMissingError when its disk is not there, SandboxError for no such user.
 
-    Started by root, parsers become the settings' user, who then may fill inboxes and read originals.
+    Started by root, parsers become the settings' user, who then may fill inboxes and read originals. Where the station's
+    processes have users of their own root is turned away with HomeError: what it made they could not write to.
     """
+    if home.settings.service_group and os.geteuid() == 0:
+        raise HomeError(
+            f"The vault of {home.root} belongs to the users of the station's units, not to root",
+            kept="Nothing was written",
+            hint="Use /usr/local/bin/station, which becomes the right user",
+        )
     account = find_account(home.settings.parser_user) if os.geteuid() == 0 else None
     store = LocalStore(
         home.vault,
