@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import pyudev
 import structlog
@@ -36,6 +37,23 @@ class _Enumeration:
     address: int
 
 
+class Listed(Protocol):
+    """What is used of a pyudev.Device."""
+
+    @property
+    def sys_path(self) -> str:
+        """Its folder in sysfs."""
+        ...
+
+
+class Udev(Protocol):
+    """What is used of a pyudev.Context."""
+
+    def list_devices(self, *, subsystem: str, DEVTYPE: str) -> Iterable[Listed]:  # noqa: N803 - pyudev's name
+        """Yield the devices of one kind."""
+        ...
+
+
 class Bus:
     """Looks at the bus again and again.
 
@@ -43,9 +61,9 @@ class Bus:
     holds for seconds while it resets a recorder that hangs, and the other slots must not wait for that one.
     """
 
-    def __init__(self, context: pyudev.Context | None = None) -> None:
+    def __init__(self, context: Udev | None = None) -> None:
         """Look through `context`, or one of its own."""
-        self._context = context or pyudev.Context()
+        self._context: Udev = context or pyudev.Context()
         self._known: dict[_Enumeration, DeviceSeen | None] = {}
 
     def look(self) -> tuple[DeviceSeen, ...]:
