@@ -190,6 +190,20 @@ def _person(row: Person | None) -> PersonState | None:
     return PersonState(row.person, row.login or "", roles, row.disabled)
 
 
+def persons_of_badge(session: Session, badge: str) -> list[str]:
+    """Return the persons whose police or certificate number is on the badge, without closed accounts."""
+    numbers = (col(Person.police_number) == badge) | (col(Person.certificate_number) == badge)
+    return list(session.exec(select(Person.person).where(numbers, col(Person.disabled).is_(False))))
+
+
+def open_holding_of(session: Session, recorder: str, person: str) -> str | None:
+    """Return the line of the register by which the person holds the recorder now."""
+    lines = select(Holding.holding).where(
+        Holding.recorder == recorder, Holding.person == person, col(Holding.until).is_(None)
+    )
+    return session.exec(lines.order_by(col(Holding.since)).limit(1)).first()
+
+
 def active_admins(session: Session) -> frozenset[str]:
     """Return the persons who hold the role of an admin and whose account is open."""
     rows = session.exec(select(Person.person, Person.roles).where(col(Person.disabled).is_(False)))
@@ -209,7 +223,4 @@ def open_holding(session: Session, holding: str) -> tuple[str, str, str] | None:
 
 def holds(session: Session, recorder: str, person: str) -> bool:
     """Tell whether the person holds the recorder now."""
-    rows = select(Holding.holding).where(
-        Holding.recorder == recorder, Holding.person == person, col(Holding.until).is_(None)
-    )
-    return session.exec(rows.limit(1)).first() is not None
+    return open_holding_of(session, recorder, person) is not None

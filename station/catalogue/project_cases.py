@@ -64,8 +64,9 @@ def _mark_clip(session: Session, clip_id: str) -> None:
     if clip is None:
         return
     session.flush()
-    oldest_first = (col(Binding.bound_at), col(Binding.binding))
-    bindings = session.exec(select(Binding).where(Binding.clip == clip_id).order_by(*oldest_first)).all()
+    found = session.exec(select(Binding).where(Binding.clip == clip_id)).all()
+    # Ordered here: text has another order in each database, and the target must not depend on it.
+    bindings = sorted(found, key=lambda binding: (binding.bound_at, binding.binding))
     targets = [session.get(Target, binding.target) for binding in bindings if binding.target is not None]
     clip.tagged = bool(bindings)
     clip.submitted = any(target is not None and target.submitted_at is not None for target in targets)

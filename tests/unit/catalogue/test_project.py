@@ -26,6 +26,7 @@ from station.records.entries import Entry
 from station.records.log_entries import LogStarted
 from station.records.people_entries import AccountChanged, PersonDescribed, RolesGranted
 from station.records.reading import BadRange, RawName, RawTimes
+from station.records.recorder_entries import RecorderQuarantined
 from station.records.registry import read_entry
 from station.records.terms import FileResult, Role, Source, TimeTrust
 from tests.flow.filling import entries_about
@@ -275,7 +276,11 @@ def test_a_person_whose_names_are_erased_is_left_without_any(log: Log) -> None:
 
 def everything() -> list[Entry]:
     start = LogStarted(fact=LogStarted.Fact(origin="o", software="s"))
-    return [start, recorder(), clip("c1", sequence=1), clip("c2", sequence=2), *entries_about("c1", "r1")]
+    turned_away = RecorderQuarantined.Fact(
+        quarantine="q1", reason="unknown_recorder", vendor_id="4255", product_id="0001"
+    )
+    quarantined = RecorderQuarantined(fact=turned_away, names=RecorderQuarantined.Names(serial="000001"))
+    return [start, recorder(), quarantined, clip("c1", sequence=1), clip("c2", sequence=2), *entries_about("c1", "r1")]
 
 
 def test_a_binding_follows_its_matter_into_the_case_and_a_withdrawn_one_is_gone(log: Log) -> None:
