@@ -108,9 +108,13 @@ def home_folder(given: Path | None = None) -> Path:
 def load_home(root: Path) -> Home:
     """Read station.toml and the STATION_* variables; raises HomeError where no station lives, else ConfigError."""
     path = root / "station.toml"
-    if not path.exists():
-        raise HomeError(f"There is no station in {root}", hint="Make one with `station init`")
-    return Home(root, read_settings(read_text(path), path))
+    try:
+        content = read_text(path)
+    except HomeError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise HomeError(f"There is no station in {root}", hint="Make one with `station init`") from error
+        raise
+    return Home(root, read_settings(content, path))
 
 
 def read_text(path: Path) -> str:
