@@ -36,6 +36,7 @@ class SlotBoard(BaseModel):
     slot: int
     state: SlotState
     docking: str | None = None
+    recorder: str | None = None
     recorder_name: str | None = None
     holder_name: str | None = None
     battery_percent: int | None = None

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Literal
 
 from station import clock
 from station.actions.problems import ProblemError
 from station.catalogue import checks
 from station.custody import Custody
-from station.database import Session
+from station.database import Database, Session
 from station.digest import new_id
 from station.errors import NotFoundError
 from station.records.docking_entries import HolderIssued, HolderReturned
@@ -54,6 +55,29 @@ def return_recorder(custody: Custody, actor: Actor, holding: str, until: str | N
         return (HolderReturned(fact=fact, actor=actor),)
 
     custody.append_from(compose)
+
+
+def hand_over_by_badge(
+    custody: Custody, database: Database, badge: str, recorder: str, change: Literal["issue", "return"]
+) -> None:
+    """Enter, at the dock itself, that whoever shows the badge takes the recorder or brings it back, now.
+
+    A badge is no password: the entry says that it was one. Raises ProblemError (badge_unknown, not_held, and those of
+    `issue_recorder`), NotFoundError.
+    """
+    with database.read() as session:
+        persons = checks.persons_of_badge(session, badge.strip()) if badge.strip() else []
+        if len(persons) != 1:
+            raise ProblemError("badge_unknown", "No person, or more than one, has that number")
+        (person,) = persons
+        holding = checks.open_holding_of(session, recorder, person)
+    actor = Actor(person=person, via="web", strength="badge")
+    if change == "issue":
+        issue_recorder(custody, actor, recorder, person)
+    elif holding is None:
+        raise ProblemError("not_held", "They do not hold that recorder")
+    else:
+        return_recorder(custody, actor, holding)
 
 
 def _moment(text: str | None) -> str:

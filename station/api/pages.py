@@ -18,6 +18,7 @@ from station.catalogue.views import (
     ClipRow,
     DockingView,
     PersonView,
+    QuarantineView,
     RecorderView,
     RecordingGroup,
     TargetDetail,
@@ -60,10 +61,15 @@ class FirstPage:
 
 @dataclass(frozen=True, slots=True)
 class DockPage:
-    """dock.html and its fragment dock_slots.html: `slots[i]` is slot i + 1, None when nothing is there."""
+    """dock.html and its fragment dock_slots.html: `slots[i]` is slot i + 1, None when nothing is there.
+
+    `entered`: `issue` or `return`, after a line of the register was entered by badge.
+    """
 
     slots: tuple[SlotBoard | None, ...]
     dockings: tuple[DockingView, ...] = ()
+    problem: str | None = None
+    entered: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +247,7 @@ class RecordersPage:
     recorders: tuple[RecorderView, ...]
     officers: tuple[PersonView, ...]
     problem: str | None = None
+    quarantine: tuple[QuarantineView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

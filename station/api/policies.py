@@ -69,6 +69,7 @@ POLICIES: dict[str, Policy] = {
     "GET /dock": _KIOSK,
     "GET /dock/slots": _KIOSK,
     "GET /dock/events": _KIOSK,
+    "POST /dock/holder": _KIOSK,
     "GET /today": _roles(Role.OFFICER),
     "GET /clips": _roles(*_SEEING),
     "GET /clips/{clip}": _roles(*_SEEING, subject=Subject.CLIP),
@@ -96,6 +97,8 @@ POLICIES: dict[str, Policy] = {
     "GET /recorders": _roles(Role.CLERK, Role.ADMIN),
     "POST /recorders/{recorder}/issue": _roles(Role.CLERK, Role.ADMIN),
     "POST /recorders/return/{holding}": _roles(Role.CLERK, Role.ADMIN),
+    "POST /recorders/enrol/{quarantine}": _roles(Role.ADMIN),
+    "POST /recorders/{recorder}/withdraw": _roles(Role.ADMIN),
     "GET /alarms": _roles(Role.CLERK, Role.ADMIN),
     "GET /health": _roles(Role.ADMIN),
 }

@@ -34,7 +34,7 @@ class Actor(Part):
     person: str | None = None
     via: Literal["web", "console", "station"]
     session: str | None = None
-    strength: Literal["password", "link", "console", "none"] = "none"
+    strength: Literal["password", "link", "badge", "console", "none"] = "none"
     os_user: str | None = None
 
 

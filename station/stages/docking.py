@@ -115,7 +115,11 @@ class Docking:
             holders = intake.holder_names(session, self.account.recorder)
         name = identity.serial or identity.label or self.account.recorder[:8]
         self._meter.update(
-            docking=self.account.docking, recorder_name=name, holder_name="、".join(holders) or None, force=True
+            docking=self.account.docking,
+            recorder=self.account.recorder,
+            recorder_name=name,
+            holder_name="、".join(holders) or None,
+            force=True,
         )
 
     def start(self, listing: Listing) -> None:

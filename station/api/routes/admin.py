@@ -6,7 +6,7 @@ from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from station.actions import holders, people
+from station.actions import holders, people, recorders
 from station.actions.problems import ProblemError
 from station.api.auth import address_of
 from station.api.context import station_of, visit_of
@@ -15,6 +15,7 @@ from station.api.forms import utc_time
 from station.api.pages import PeoplePage, RecordersPage
 from station.api.render import render
 from station.catalogue.people import list_people, person
+from station.catalogue.recorders import list_quarantine
 from station.records.terms import Role
 
 _KINDS = ("officer", "auxiliary", "staff")
@@ -158,7 +159,9 @@ def recorders_page(request: Request) -> Response:
 def _recorders(request: Request, problem: str | None) -> Response:
     station, visit = station_of(request), visit_of(request)
     with station.database.read() as session:
-        page = RecordersPage(station.all_recorders(session), station.officers(session, None), problem)
+        page = RecordersPage(
+            station.all_recorders(session), station.officers(session, None), problem, list_quarantine(session)
+        )
     return render(request, "recorders.html", page, visit=visit, status=200 if problem is None else 409)
 
 
@@ -185,6 +188,26 @@ def return_recorder(request: Request, holding: str, until: Annotated[str, Form()
     return RedirectResponse("/recorders", 303)
 
 
+def enrol_recorder(request: Request, quarantine: str) -> Response:
+    """Have the dock read what it turned away."""
+    station, visit = station_of(request), visit_of(request)
+    try:
+        recorders.enrol_quarantined(station.custody, visit.actor, quarantine)
+    except ProblemError as error:
+        return _recorders(request, error.code)
+    return RedirectResponse("/recorders", 303)
+
+
+def withdraw_recorder(request: Request, recorder: str) -> Response:
+    """Have the dock read a recorder no longer."""
+    station, visit = station_of(request), visit_of(request)
+    try:
+        recorders.withdraw(station.custody, visit.actor, recorder)
+    except ProblemError as error:
+        return _recorders(request, error.code)
+    return RedirectResponse("/recorders", 303)
+
+
 ROUTES = (
     ("GET", "/people", people_page),
     ("POST", "/people", add_person),
@@ -194,4 +217,6 @@ ROUTES = (
     ("GET", "/recorders", recorders_page),
     ("POST", "/recorders/{recorder}/issue", issue_recorder),
     ("POST", "/recorders/return/{holding}", return_recorder),
+    ("POST", "/recorders/enrol/{quarantine}", enrol_recorder),
+    ("POST", "/recorders/{recorder}/withdraw", withdraw_recorder),
 )

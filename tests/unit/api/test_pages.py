@@ -1,11 +1,16 @@
 """What people do on the pages ends up in the ledger, and mistakes come back with the form."""
 
+import os
 from collections.abc import Callable
 
 import pytest
 from starlette.testclient import TestClient
 
+from station import durable
 from station.actions import login
+from station.board import SlotBoard
+from station.digest import new_id
+from station.records.recorder_entries import RecorderQuarantined
 from station.records.terms import Role
 from tests.fakes.stations import PASSWORD, FakeStation
 
@@ -217,6 +222,50 @@ def test_the_register_of_holders_is_kept_by_clerks(station: FakeStation, browse:
     assert issued.fact.since == "2026-11-01T00:00:00.000000Z"
     assert client.post(f"/recorders/return/{issued.fact.holding}").status_code == 303
     assert client.post(f"/recorders/return/{issued.fact.holding}").status_code == 404
+
+
+def turned_away(station: FakeStation, reason: str, serial: str) -> str:
+    fact = {"quarantine": new_id(), "reason": reason, "slot": 2, "profile": "generic-storage"}
+    fact |= {"vendor_id": "4255", "product_id": "0001"}
+    names = {"identity": f"serial:{serial}", "serial": serial}
+    station.custody.append(RecorderQuarantined.model_validate({"fact": fact, "names": names}))
+    return str(fact["quarantine"])
+
+
+def test_an_admin_enrols_what_the_dock_turned_away_and_withdraws_it(station: FakeStation, browse: Browse) -> None:
+    client = browse(station.person("root", Role.ADMIN))
+    quarantine = turned_away(station, "unknown_recorder", "J900001")
+    assert "J900001" in client.get("/recorders").text
+    assert client.post(f"/recorders/enrol/{quarantine}").status_code == 303
+    (enrolled,) = station.entries("recorder.enrolled")
+    assert enrolled.names.identity == "serial:J900001" and enrolled.fact.profile == "generic-storage"
+    assert f"/recorders/enrol/{quarantine}" not in client.get("/recorders").text
+    assert client.post(f"/recorders/{enrolled.fact.recorder}/withdraw").status_code == 303
+    assert client.post(f"/recorders/{enrolled.fact.recorder}/withdraw").status_code == 409
+
+
+def test_what_was_refused_as_no_recorder_can_not_be_enrolled(station: FakeStation, browse: Browse) -> None:
+    client = browse(station.person("root", Role.ADMIN))
+    quarantine = turned_away(station, "forbidden_interface", "J900002")
+    assert client.post(f"/recorders/enrol/{quarantine}").status_code == 409
+    assert client.post("/recorders/enrol/nothing").status_code == 404
+    assert not station.entries("recorder.enrolled")
+
+
+def test_a_badge_at_the_dock_takes_a_recorder_out_and_brings_it_back(station: FakeStation, browse: Browse) -> None:
+    officer = station.person("wang", Role.OFFICER, police_number="004242")
+    (station.home.run / "board").mkdir(parents=True, exist_ok=True)
+    line = SlotBoard(slot=3, state="done", recorder=station.recorder, recorder_name="J800000", pid=os.getpid())
+    durable.replace_volatile(station.home.run / "board" / "3.json", line.model_dump_json().encode())
+    screen, form = browse(address="127.0.0.1"), {"badge": "004242", "slot": 3}
+    assert screen.post("/dock/holder", data=form | {"change": "return"}).status_code == 409
+    assert screen.post("/dock/holder", data=form | {"change": "issue"}).status_code == 200
+    (issued,) = station.entries("holder.issued")
+    assert issued.fact.person == officer.person and issued.actor.strength == "badge"
+    assert screen.post("/dock/holder", data=form | {"change": "return"}).status_code == 200
+    assert screen.post("/dock/holder", data=form | {"badge": "0"}).status_code == 409
+    assert screen.post("/dock/holder", data=form | {"slot": 4}).status_code == 409
+    assert len(station.entries("holder.returned")) == 1
 
 
 @pytest.mark.parametrize("path", ["/clips", "/today", "/cases"])

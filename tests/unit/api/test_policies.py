@@ -33,6 +33,7 @@ EXPECTED = {
     "GET /dock": "screen",
     "GET /dock/slots": "screen",
     "GET /dock/events": "screen",
+    "POST /dock/holder": "screen",
     "POST /logout": ALL,
     "GET /me": ALL,
     "POST /me/password": ALL,
@@ -63,6 +64,8 @@ EXPECTED = {
     "GET /recorders": "clerk admin",
     "POST /recorders/{recorder}/issue": "clerk admin",
     "POST /recorders/return/{holding}": "clerk admin",
+    "POST /recorders/enrol/{quarantine}": "admin",
+    "POST /recorders/{recorder}/withdraw": "admin",
     "GET /alarms": "clerk admin",
     "GET /health": "admin",
 }
