@@ -53,7 +53,10 @@ class AmbarellaDialect:
             raise DialectError("the device's answer to Ver does not say OK")
         fields = self._ask(_DEVICE_ID)
         _refuse_errors(fields)
-        return Greeting(serial=believable(fields[2]) if len(fields) > 2 else None)
+        return Greeting(
+            serial=believable(fields[2]) if len(fields) > 2 else None,
+            firmware=believable(version[2]) if len(version) > 2 else None,
+        )
 
     def unlock(self) -> None:
         """Order the storage face; raises RefusedError when the device says no.

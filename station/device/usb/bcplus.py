@@ -46,6 +46,7 @@ class BcPlusDialect:
             raise ConfigError("the password for this recorder must be printable ASCII")
         self._link = link
         self._password = password
+        self._logged_in = False
         self._patience_seconds = 2 * timeout_ms / 1000
         self._monotonic = monotonic
 
@@ -54,8 +55,7 @@ class BcPlusDialect:
 
         Raises DialectError when neither the log-in nor the id is answered in this dialect, LinkError otherwise.
         """
-        proven = self._log_in()
-        serial = self._query("UUID", required=not proven)
+        serial = self._query("UUID", required=not self._log_in())
         battery = self._query("BATVAL")
         police_number = self._query("GBIDCODE")
         return Greeting(
@@ -85,12 +85,13 @@ class BcPlusDialect:
         self._order("SYSTIME", f"BC+SYSTIME={moment:%Y%m%d%H%M%S}")
 
     def _log_in(self) -> bool:
-        """Tell the password and hear consent; returns False where there is none to tell."""
-        if self._password is None:
-            return False
+        """Tell the password once and hear consent; returns False where there is none to tell."""
+        if self._password is None or self._logged_in:
+            return self._logged_in
         answer = self._ask("LOGIN", f"BC+LOGIN=admin:{self._password.get_secret_value()}")
         if not _CONSENT.match(answer.strip()):
             raise RefusedError("the recorder refused the log-in", hint="check the password set for this profile")
+        self._logged_in = True
         return True
 
     def _query(self, name: str, *, required: bool = False) -> str | None:

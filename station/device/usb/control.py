@@ -37,16 +37,17 @@ class ControlDialect:
         """Ask for status and serial, where the profile names the requests; raises DialectError or LinkError."""
         asked = self._requests
         battery = serial = None
+        plausible: list[bool] = []
         if asked.status_request is not None:
             status = self._ask(asked.status_request, asked.status_length, "status")
-            if asked.battery_offset is not None and asked.battery_offset < len(status):
-                level = status[asked.battery_offset]
-                battery = level if level <= _HIGHEST_PERCENT else None
+            if asked.battery_offset is not None:
+                battery = status[asked.battery_offset] if status[asked.battery_offset] <= _HIGHEST_PERCENT else None
+            plausible.append(asked.battery_offset is None or battery is not None)
         if asked.serial_request is not None:
             told = self._ask(asked.serial_request, asked.serial_length, "serial", exact=False)
             serial = believable(told.split(b"\0", 1)[0].decode("ascii", errors="replace"))
-        proven = asked.status_request is not None or asked.serial_request is not None
-        return Greeting(serial=serial, battery_percent=battery, proven=proven)
+            plausible.append(serial is not None)
+        return Greeting(serial=serial, battery_percent=battery, proven=bool(plausible) and all(plausible))
 
     def unlock(self) -> None:
         """Send the password; raises RefusedError when the device does not take it.

@@ -126,6 +126,7 @@ class PyusbLink:
     def _check_endpoints(self) -> int:
         """Return the packet size of the IN endpoint; raises LinkError unless the endpoints are the interface's own."""
         wanted = {self._unlock.endpoint_in, self._unlock.endpoint_out} - {None}
+        found: set[int] = set()
         packet_bytes = 0
         numbers: set[int] = set()
         for interface in self._usb.get_active_configuration():
@@ -139,10 +140,10 @@ class PyusbLink:
                     continue
                 if usb.util.endpoint_type(endpoint.bmAttributes) != usb.util.ENDPOINT_TYPE_BULK:
                     raise LinkError("an endpoint that the profile names is not for bulk transfers")
-                wanted.discard(endpoint.bEndpointAddress)
+                found.add(endpoint.bEndpointAddress)
                 if endpoint.bEndpointAddress & _IN:
                     packet_bytes = endpoint.wMaxPacketSize & _PACKET_BYTES
-        if wanted or self._unlock.interface not in numbers:
+        if found != wanted or self._unlock.interface not in numbers:
             raise LinkError("the device lacks the interface or the endpoints that the profile names")
         if self._unlock.endpoint_in is not None and not packet_bytes:
             raise LinkError("the device's endpoint holds packets of no bytes")

@@ -51,8 +51,8 @@ class Link(Protocol):
 class Greeting:
     """What a recorder tells of itself; None where the dialect or this device tells nothing.
 
-    `clock` is naive, in the recorder's own zone. `proven` is False when the dialect had no question to ask, so that
-    this greeting may not serve as a discriminator.
+    `clock` is naive, in the recorder's own zone. `proven` is False when the dialect had no question to ask or got an
+    implausible answer: such a greeting may not serve as a discriminator.
     """
 
     serial: str | None = None

@@ -42,12 +42,16 @@ def test_a_profile_without_questions_proves_nothing() -> None:
 
 def test_a_battery_of_more_than_all_is_unknown() -> None:
     link = ControlLink({0x52: b"\x01\x03\xff\x00", 0x53: b"BWC000001"})
-    assert speak(link).hello().battery_percent is None
+    greeting = speak(link).hello()
+    assert greeting.battery_percent is None
+    assert not greeting.proven
 
 
 @pytest.mark.parametrize("told", [b"\0" * 16, b"0000000000000000", b"\xff\xfeABC", b"A\x1b[2JB"])
 def test_an_unbelievable_serial_is_no_serial(told: bytes) -> None:
-    assert speak(ControlLink({0x52: b"\0\0\0\0", 0x53: told})).hello().serial is None
+    greeting = speak(ControlLink({0x52: b"\0\0\0\0", 0x53: told})).hello()
+    assert greeting.serial is None
+    assert not greeting.proven
 
 
 @pytest.mark.parametrize(
