@@ -15,6 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUN_PACKAGES := ca-certificates dosfstools exfat-fuse exfatprogs fdisk ffmpeg fonts-noto-cjk \
 	forensics-samples-files libusb-1.0-0 mtools python3-venv tzdata
 TEST_PACKAGES := chromium ntfs-3g postgresql rsync
+RIG_PACKAGES := busybox-static cpio e2fsprogs fakeroot kmod mmdebstrap qemu-system-x86 qemu-utils uidmap util-linux
 
 WEB_SOURCES := $(shell find web/src web/icons.txt web/build.mjs 2>/dev/null)
 
@@ -52,6 +53,11 @@ run: install ## install, then a demonstration station on this machine
 .PHONY: test
 test: install debian-test $(VENV)/.dev ## everything the tests need, then all tests that need no VM
 	@$(POSTGRES) $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: rig
+rig: install debian-rig $(VENV)/.dev ## tests with recorders plugged into a virtual machine; builds it once
+	$(BIN)/python -m tests.rig.image
+	$(BIN)/python -m pytest -m rig tests/rig $(PYTEST_ARGS)
 
 .PHONY: check
 check: install $(VENV)/.dev ## ruff, mypy --strict, import-linter, profile linter
@@ -91,6 +97,15 @@ debian-run:
 			>/dev/null 2>&1; then \
 		$(call debian,nodejs npm); \
 	fi
+
+.PHONY: debian-rig
+debian-rig:
+	@$(call debian,$(RIG_PACKAGES))
+
+# What a station needs installed; the guest of the rig gets the same.
+.PHONY: run-packages
+run-packages:
+	@echo $(RUN_PACKAGES)
 
 .PHONY: debian-test
 debian-test:

@@ -9,13 +9,14 @@ import re
 import shlex
 import threading
 from collections.abc import Callable, Collection
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from station import clock
 from tests.rig.bay import Bay
 from tests.rig.errors import RigError
-from tests.rig.vm import DOCK_HUBS, HUB_PORTS, Machine
+from tests.rig.vm import DOCK_HUB, HUB_PORTS, Machine
 
 T = TypeVar("T")
 
@@ -27,6 +28,7 @@ ENVIRONMENT = (
     f"STATION_HOME={HOME}",
 )
 COMMAND_SECONDS = 60.0
+DIRECT_BAYS = 8
 _CHUNK = 1 << 18
 
 
@@ -137,14 +139,13 @@ class Guest:
     # ---- USB
 
     def bay(self, number: int) -> Bay:
-        """Return bay 1 to 16 of the dock, a port of its two hubs; empty until something is plugged in."""
-        if not 1 <= number <= len(DOCK_HUBS) * HUB_PORTS:
+        """Return bay 1 to 16 of the dock: 1 to 8 are ports of its controller, 9 to 16 those of the hub behind it."""
+        if not 1 <= number <= DIRECT_BAYS + HUB_PORTS:
             raise RigError(f"the dock has no bay {number}")
-        hub, port = divmod(number - 1, HUB_PORTS)
-        return self.port(f"{DOCK_HUBS[hub]}.{port + 1}")
+        return self.port(f"dock.{number}" if number <= DIRECT_BAYS else f"{DOCK_HUB}.{number - DIRECT_BAYS}")
 
     def port(self, place: str) -> Bay:
-        """Return any port: `dock.3` at the dock's controller, `dock.14.3` at its hub, `desk.1` at no dock at all."""
+        """Return any port: `dock.3` at the dock's controller, `dock.15.3` at its hub, `desk.1` at no dock at all."""
         if place not in self._bays:
             self._bays[place] = Bay(self, place)
         return self._bays[place]
@@ -157,17 +158,26 @@ class Guest:
             "device_add", driver="usb-mtp", id=name, bus=f"{controller}.0", port=port, rootdir=folder, readonly=True
         )
 
-    def disks(self) -> dict[str, str]:
-        """Return the USB disks that are there, as `{"1-14.3": "/dev/sda"}`: the port's path and the node."""
+    def disks(self) -> dict[str, list[str]]:
+        """Return the USB disks that are there, as `{"1-15.3": ["/dev/sda"]}`: a port's path, a node for each LUN."""
         listed = self.run("for disk in /sys/block/sd*; do readlink -f $disk; done", codes=(0, 1)).out
-        found = re.finditer(r"/(\d+-[\d.]+):\d+\.\d+/host\d+/\S*/block/(\w+)$", listed, re.MULTILINE)
-        return {match[1]: f"/dev/{match[2]}" for match in found}
+        found: dict[str, list[str]] = {}
+        for match in re.finditer(r"/(\d+-[\d.]+):\d+\.\d+/host\d+/\S*/block/(\w+)$", listed, re.MULTILINE):
+            found.setdefault(match[1], []).append(f"/dev/{match[2]}")
+        return found
+
+    def disk_at(self, path: str, seconds: float) -> str:
+        """Wait for the (first) disk at a port and for udev; return its node."""
+        found = self.wait(lambda: self.disks().get(path), seconds, f"a disk at {path}")
+        self.run(f"udevadm settle --timeout={seconds:.0f}", seconds=seconds + 5)
+        return found[0]
 
     def close(self) -> None:
-        """Yank what is plugged in and kill the machine."""
-        for bay in self._bays.values():
-            bay.yank()
-        self.machine.close()
+        """Yank what is plugged in and kill the machine; raises what went wrong inside a recorder."""
+        with ExitStack() as stack:
+            stack.callback(self.machine.close)
+            for bay in self._bays.values():
+                stack.callback(bay.yank)
 
 
 def _text(status: dict[str, Any], key: str) -> str:
