@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 RUN_PACKAGES := ca-certificates dosfstools exfat-fuse exfatprogs fdisk ffmpeg fonts-noto-cjk \
 	forensics-samples-files libusb-1.0-0 mtools python3-venv tzdata
-TEST_PACKAGES := chromium ntfs-3g postgresql rsync
+TEST_PACKAGES := chromium ntfs-3g postgresql rsync systemd
 RIG_PACKAGES := busybox-static cpio e2fsprogs fakeroot kmod mmdebstrap qemu-system-x86 qemu-utils uidmap util-linux
 
 WEB_SOURCES := $(shell find web/src web/icons.txt web/build.mjs 2>/dev/null)
@@ -49,6 +49,16 @@ install: debian-run $(VENV)/.station web/dist/manifest.json ## Debian packages, 
 .PHONY: run
 run: install ## install, then a demonstration station on this machine
 	exec $(BIN)/station demo
+
+.PHONY: install-system
+install-system: debian-run web/dist/manifest.json ## a station on this machine, run by systemd (systemd/README.md)
+	@root=(); [ "$$(id -u)" = 0 ] || root=(sudo -E); \
+	"$${root[@]}" PREFIX="$(PREFIX)" DOCK_CONTROLLERS="$(DOCK_CONTROLLERS)" systemd/install.sh all
+
+.PHONY: uninstall-system
+uninstall-system: ## take its programs away again; the evidence stays
+	@root=(); [ "$$(id -u)" = 0 ] || root=(sudo -E); \
+	"$${root[@]}" PREFIX="$(PREFIX)" systemd/install.sh uninstall
 
 .PHONY: test
 test: install debian-test $(VENV)/.dev ## everything the tests need, then all tests that need no VM
