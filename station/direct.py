@@ -19,7 +19,7 @@ from typing import Literal
 
 Readback = Literal["direct", "dropped", "none"]
 BLOCK_BYTES = 4096
-BUFFER_BYTES = 2 * 1024 * 1024
+BUFFER_BYTES = 2 * 1024 * 1024  # one huge page
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,8 @@ def _drop_cache(handle: int) -> Readback:
 def _hash_all(handle: int, mode: Readback) -> Reread:
     hasher = hashlib.sha256()
     size = 0
-    with aligned_buffer() as first, aligned_buffer() as second, ThreadPoolExecutor(1) as worker:
+    half = BUFFER_BYTES // 2
+    with aligned_buffer() as page, page[:half] as first, page[half:] as second, ThreadPoolExecutor(1) as worker:
         buffers = (first, second)
         turn = 0
         hashed = None

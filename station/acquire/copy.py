@@ -21,8 +21,8 @@ from station import clock
 from station.direct import BLOCK_BYTES, BUFFER_BYTES, aligned_buffer, set_direct
 from station.records.reading import BadRange, Copied, CopyProgress
 
-BUFFERS = 5
-_BUFFER_BYTES = 4 * 1024 * 1024  # whole huge pages: one request to the disk each
+BUFFERS = 7
+_BUFFER_BYTES = 2 * 1024 * 1024  # one huge page: one request to the disk
 _READS_AT_ONCE = 3  # one read at a time leaves a disk idle between them
 _SYNCERS = 4
 _MAX_UNSYNCED = 16
