@@ -53,12 +53,19 @@ class Unit:
     """One logical unit: the disk and its pending sense data."""
 
     def __init__(
-        self, disk: Disk, number: int, luns: int, note: Callable[..., None], yank: Callable[[], Exception]
+        self,
+        disk: Disk,
+        number: int,
+        luns: int,
+        note: Callable[..., None],
+        yank: Callable[[], Exception],
+        ejected: Callable[[], None] = lambda: None,
     ) -> None:
         self.disk = disk
         self._luns = luns
         self._note = note
         self._yank = yank
+        self._ejected = ejected
         self._number = number
         self._sense = _NO_SENSE
 
@@ -159,6 +166,7 @@ class Unit:
         if command[4] & 3 == 2:  # LOEJ without START
             self.disk.ejected = True
             self._note("eject", lun=self._number)
+            self._ejected()
         return Answer(good=True)
 
     def _capacity_10(self, command: bytes) -> Answer:

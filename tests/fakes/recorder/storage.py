@@ -55,8 +55,16 @@ class StorageFunction(Function):
         """Make one unit for each disk."""
         super().bind(recorder)
         self._units = tuple(
-            Unit(disk, number, len(self.disks), recorder.note, recorder.yank) for number, disk in enumerate(self.disks)
+            Unit(disk, number, len(self.disks), recorder.note, recorder.yank, self._ejected)
+            for number, disk in enumerate(self.disks)
         )
+
+    def _ejected(self) -> None:
+        """With all its cards put away, a recorder that was unlocked goes back to charging."""
+        first = next(iter(self.recorder.faces))
+        if all(disk.ejected for disk in self.disks) and first != self.recorder.face.name:
+            self.power_on()
+            self.recorder.become(first)
 
     def close(self) -> None:
         """Let go of the images."""
