@@ -23,9 +23,6 @@ DialectName = Literal["control", "ambarella-ascii", "bc-plus"]
 
 DIALECTS: tuple[str, ...] = get_args(DialectName)
 
-SETS_CLOCK: frozenset[str] = frozenset({"ambarella-ascii", "bc-plus"})
-READS_CLOCK: frozenset[str] = frozenset()
-"""The dialects that can set, and read, the recorder's clock; a test compares them with the code."""
 
 _OVER_BULK = frozenset({"ambarella-ascii", "bc-plus"})
 _INTERFACE = re.compile(r"(06|08|ff)/([0-9a-f]{2}|\*)/([0-9a-f]{2}|\*)")
@@ -109,7 +106,8 @@ class ControlRequests(_Section):
     """The numbers of the vendor requests of dialect `control`; the password is the data of the unlock request.
 
     `status_length` and `serial_length` are bytes to ask for; `battery_offset` is the byte of the status that holds
-    the battery's charge in percent.
+    the battery's charge in percent. `read_clock_request` answers, and `set_clock_request` takes, the recorder's local
+    time as 14 ASCII digits, YYYYMMDDhhmmss.
     """
 
     unlock_request: int = Field(ge=0, le=0xFF)
@@ -120,6 +118,8 @@ class ControlRequests(_Section):
     battery_offset: int | None = Field(default=None, ge=0, le=4095)
     serial_request: int | None = Field(default=None, ge=0, le=0xFF)
     serial_length: int | None = Field(default=None, ge=1, le=4096)
+    read_clock_request: int | None = Field(default=None, ge=0, le=0xFF)
+    set_clock_request: int | None = Field(default=None, ge=0, le=0xFF)
 
     @model_validator(mode="after")
     def _complete(self) -> "ControlRequests":
@@ -156,6 +156,16 @@ class Unlock(_Section):
         if self.dialect == "bc-plus" and self.password != "required":  # noqa: S105
             raise ValueError("dialect bc-plus logs in: password must be 'required'")
         return self
+
+
+def can_read_clock(unlock: Unlock) -> bool:
+    """Tell whether the dialect, as set up, can read the recorder's clock; a test compares it with the code."""
+    return unlock.control is not None and unlock.control.read_clock_request is not None
+
+
+def can_set_clock(unlock: Unlock) -> bool:
+    """Tell whether the dialect, as set up, can set the recorder's clock; a test compares it with the code."""
+    return unlock.dialect in _OVER_BULK if unlock.control is None else unlock.control.set_clock_request is not None
 
 
 class Erase(_Section):

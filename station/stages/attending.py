@@ -178,7 +178,7 @@ class Attending:
             self.meter.update(recorder_name=serial, battery_percent=greeting.battery_percent, force=True)
             if profile.identity.serial_from in ("handshake", "usb"):
                 self._identify(profile, serial)
-            if dialect.can_read_clock:
+            if profile.clock.read and dialect.can_read_clock:
                 self._measure_clock(measure_clock(dialect, clock.now), profile)
             try:
                 dialect.unlock()
@@ -196,20 +196,22 @@ class Attending:
         if not storage.authorized:
             self._admit(storage)
 
-    def requests(self) -> tuple[Request, ...]:
-        """Wait for the recorder's disks and return what to take in: each disk that carries recordings.
+    def requests(self) -> Iterator[Request]:
+        """Wait for the recorder's disks and yield what to take in: each disk that carries recordings.
+
+        One that comes up while another is read is yielded after it.
 
         Raises QuarantinedError where the kernel would let something be written to one, GoneError.
         """
         wanted = self._known.matches[0].profile.transport.disks
         if not self._bay.wait_for(lambda device: device is None or _has_disks(device, wanted), _DISKS_SECONDS):
             raise self._lost("no_storage")
-        seen = self._present()
-        chosen = [disk for disk in seen.disks if disk.size_bytes and (wanted == "all" or disk.lun in wanted)]
-        if not all(disk.read_only for disk in chosen):
-            raise QuarantinedError("not_read_only", self._known.identity, self._known.recorder)
-        slot = self.meter.line.slot
-        return tuple(Request(Path(disk.node), slot=slot, arrival=self._arrival(disk)) for disk in chosen)
+        done: set[int] = set()
+        while chosen := [disk for disk in _wanted_disks(self._present(), wanted) if disk.lun not in done]:
+            if not all(disk.read_only for disk in chosen):
+                raise QuarantinedError("not_read_only", self._known.identity, self._known.recorder)
+            done.add(chosen[0].lun)
+            yield Request(Path(chosen[0].node), slot=self.meter.line.slot, arrival=self._arrival(chosen[0]))
 
     def set_clock(self, accounts: Sequence[Account]) -> None:
         """Set the recorder's clock once everything on it is kept, if our own clock follows a time source.
@@ -386,7 +388,13 @@ def _is_charging(profile: Profile, device: DeviceSeen) -> bool:
     return any(face.role == "charging" and face_fits(face, device) for face in profile.faces)
 
 
-def _has_disks(device: DeviceSeen, wanted: "str | tuple[int, ...]") -> bool:
-    """Tell whether all disks are there that have to be: the chosen ones, or one for each storage interface."""
-    filled = {disk.lun for disk in device.disks if disk.size_bytes}
-    return bool(filled) if isinstance(wanted, str) else set(wanted) <= filled
+def _wanted_disks(device: DeviceSeen, wanted: str | tuple[int, ...]) -> list[DiskSeen]:
+    """Return the disks with a medium that carry recordings, by LUN."""
+    filled = [disk for disk in device.disks if disk.size_bytes and (isinstance(wanted, str) or disk.lun in wanted)]
+    return sorted(filled, key=lambda disk: disk.lun)
+
+
+def _has_disks(device: DeviceSeen, wanted: str | tuple[int, ...]) -> bool:
+    """Tell whether the disks that have to be there are there: the ones named, or any."""
+    found = {disk.lun for disk in _wanted_disks(device, wanted)}
+    return bool(found) if isinstance(wanted, str) else set(wanted) <= found

@@ -17,6 +17,7 @@ from station.profiles.usb import ControlRequests
 # bmRequestType: vendor request, device as recipient (USB 2.0, table 9-2).
 _VENDOR_IN, _VENDOR_OUT = 0xC0, 0x40
 _HIGHEST_PERCENT = 100
+_CLOCK_FORMAT, _CLOCK_BYTES = "%Y%m%d%H%M%S", 14
 
 _logger = structlog.get_logger(__name__)
 
@@ -24,14 +25,13 @@ _logger = structlog.get_logger(__name__)
 class ControlDialect:
     """Speaks with one recorder through endpoint 0."""
 
-    can_read_clock = False
-    can_set_clock = False
-
     def __init__(self, link: Link, requests: ControlRequests, password: SecretStr | None) -> None:
         """Speak over `link`; nothing is sent yet."""
         self._link = link
         self._requests = requests
         self._password = password
+        self.can_read_clock = requests.read_clock_request is not None
+        self.can_set_clock = requests.set_clock_request is not None
 
     def hello(self) -> Greeting:
         """Ask for status and serial, where the profile names the requests; raises DialectError or LinkError."""
@@ -66,12 +66,25 @@ class ControlDialect:
             _logger.info("unlock.unanswered", error=error.message)
 
     def read_clock(self) -> datetime:
-        """Raise DialectError: no request of this dialect tells the time."""
-        raise DialectError("this dialect can't read the recorder's clock")
+        """Return the recorder's naive local time; raises DialectError where it can't be read."""
+        if self._requests.read_clock_request is None:
+            raise DialectError("this recorder's clock can't be read")
+        told = self._ask(self._requests.read_clock_request, _CLOCK_BYTES, "clock").decode("ascii", errors="replace")
+        try:
+            return datetime.strptime(told, _CLOCK_FORMAT)  # noqa: DTZ007 - naive is what the recorder tells
+        except ValueError:
+            raise DialectError("the device's answer is no time") from None
 
     def set_clock(self, moment: datetime) -> None:
-        """Raise DialectError: no request of this dialect sets the time."""
-        raise DialectError(f"this dialect can't set the recorder's clock to {moment:%Y-%m-%d %H:%M:%S}")
+        """Set the recorder's clock to a naive local time; raises DialectError where it can't be set."""
+        if self._requests.set_clock_request is None:
+            raise DialectError("this recorder's clock can't be set")
+        try:
+            self._link.control(
+                _VENDOR_OUT, self._requests.set_clock_request, 0, 0, moment.strftime(_CLOCK_FORMAT).encode("ascii")
+            )
+        except LinkStalledError as error:
+            raise DialectError("the recorder did not take the time") from error
 
     def _ask(self, request: int, length: int | None, what: str, *, exact: bool = True) -> bytes:
         """Return the answer to a vendor request; the status has to come whole, a text may be shorter."""

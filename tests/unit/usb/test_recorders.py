@@ -23,7 +23,7 @@ UNLOCKS = {
                 "unlock_request": 0x51,
                 "status_request": 0x52,
                 "status_length": 4,
-                "battery_offset": 3,
+                "battery_offset": 2,
                 "serial_request": 0x53,
                 "serial_length": 32,
             },
