@@ -14,11 +14,11 @@ from station.profiles.library import FALLBACK, load_profile
 from station.profiles.model import Profile
 from station.profiles.recording import PLACEHOLDER, FaceRecorded, Recording, Turn, read_recording
 from station.profiles.usb import (
-    READS_CLOCK,
-    SETS_CLOCK,
     AmbiguousProfileError,
     Face,
     FaceMatch,
+    can_read_clock,
+    can_set_clock,
     face_after_unlock,
     face_fits,
     label_fits,
@@ -102,13 +102,12 @@ def _check_alone(profile: Profile) -> Iterator[str]:
             )
     if profile.erase.allowed and profile.tier == "reported":
         yield "erase.allowed: what was only reported is copied and never erased"
-    dialect = profile.unlock.dialect if profile.unlock is not None else ""
     for what, wanted, able in (
-        ("read", profile.clock.read, READS_CLOCK),
-        ("set", profile.clock.set, SETS_CLOCK),
+        ("read", profile.clock.read, can_read_clock),
+        ("set", profile.clock.set, can_set_clock),
     ):
-        if wanted and dialect not in able:
-            yield f"clock.{what}: the dialect {dialect} can't {what} the clock"
+        if wanted and profile.unlock is not None and not able(profile.unlock):
+            yield f"clock.{what}: the dialect {profile.unlock.dialect}, as set up, can't {what} the clock"
 
 
 def _has_second_mark(profile: Profile, face: Face) -> bool:

@@ -1,7 +1,8 @@
 """recording.json: what one recorder showed and said, kept beside its profile so that tests can play it again.
 
 Form: {"format": 1, "how": "emulated|reported|real", "faces": [{"descriptors": hex of the sysfs file, "manufacturer",
-"product", "serial"}], "labels": [...], "greeting": {...}, "clock", "dialogue": [turns], "listing": [{"path", "size_bytes",
+"product", "serial"}], "labels": [...], "greeting": {...}, "clock_read", "clock_set",
+"dialogue": [turns], "listing": [{"path", "size_bytes",
 "facts": what the name tells}]}. One turn is one transfer: {"host": hex} or {"device": hex} over the bulk endpoints,
 with "control": [bmRequestType, bRequest, wValue, wIndex] beside it over endpoint 0, or "fails": the error it ended in.
 
@@ -118,7 +119,8 @@ class Recording(_Section):
     faces: tuple[FaceRecorded, ...] = Field(min_length=1)
     labels: tuple[str, ...] = ()
     greeting: GreetingRecorded | None = None
-    clock: datetime | None = Field(default=None, description="naive moment that the dialogue sets the clock to")
+    clock_read: datetime | None = Field(default=None, description="naive local time that the recorder told")
+    clock_set: datetime | None = Field(default=None, description="naive local time that it was set to")
     dialogue: tuple[Turn, ...] = ()
     listing: tuple[FileRecorded, ...] = ()
 

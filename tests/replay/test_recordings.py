@@ -15,7 +15,7 @@ from station.profiles.library import load_profiles
 from station.profiles.model import Profile, media_of, read_name
 from station.profiles.recording import PLACEHOLDER, Recording, read_recording
 from station.profiles.usb import DIALECTS as DIALECT_NAMES
-from station.profiles.usb import READS_CLOCK, SETS_CLOCK, face_after_unlock, label_fits, match_faces
+from station.profiles.usb import can_read_clock, can_set_clock, face_after_unlock, label_fits, match_faces
 
 SHIPPED = Path(__file__).resolve().parents[2] / "firmware_profiles"
 PROFILES = load_profiles(SHIPPED)
@@ -80,8 +80,10 @@ def test_a_recorded_dialogue_drives_the_dialect_to_unlocked(name: str) -> None:
     if recording.greeting is not None:
         told = recording.greeting.model_dump(exclude_none=True)
         assert {key: value for key, value in asdict(greeting).items() if key in told} == told
-    if recording.clock is not None:
-        dialect.set_clock(recording.clock)
+    if PROFILES[name].clock.read:
+        assert dialect.read_clock() == recording.clock_read
+    if recording.clock_set is not None:
+        dialect.set_clock(recording.clock_set)
     assert replay.unheard > 0, "the unlock is still to come"
     dialect.unlock()
     assert replay.unheard == 0
@@ -113,8 +115,8 @@ def test_the_names_and_abilities_of_dialects_in_profiles_are_those_of_the_code()
         unlock = PROFILES[name].unlock
         assert unlock is not None
         dialect = open_dialect(unlock, link(RECORDINGS[name]), SecretStr(PLACEHOLDER))
-        assert dialect.can_set_clock is (unlock.dialect in SETS_CLOCK)
-        assert dialect.can_read_clock is (unlock.dialect in READS_CLOCK)
+        assert dialect.can_set_clock is can_set_clock(unlock)
+        assert dialect.can_read_clock is can_read_clock(unlock)
 
 
 def test_every_dialect_is_spoken_in_a_recording() -> None:

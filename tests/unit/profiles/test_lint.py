@@ -118,8 +118,8 @@ BREAKAGES: dict[str, tuple[Breaking, str]] = {
         "unlock.control.unlock_request",
     ),
     "ids alone": (lambda at: edit(at, "ambarella-4255", "handshake = true", ""), "ids alone"),
-    "a clock the dialect can't set": (
-        lambda at: edit(at, "acme-control", 'zone = "Asia/Shanghai"', 'zone = "Asia/Shanghai"\nset = true'),
+    "a clock without the request that sets it": (
+        lambda at: edit(at, "acme-control", "set_clock_request = 0x55", ""),
         "can't set the clock",
     ),
     "a clock nobody can read": (lambda at: edit(at, "ambarella-4255", "set = true", "read = true"), "can't read"),
