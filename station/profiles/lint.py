@@ -28,9 +28,10 @@ from station.profiles.usb import (
 _HEADINGS = ("## Source", "## Matching", "## Names", "## Time", "## Tried on")
 _MAKERS_OWN = re.compile(r"ff/(?!00/00|ff/ff)[0-9a-f]{2}/[0-9a-f]{2}")
 _SPECIAL = frozenset(".^$*+?{}[]|()")
-# `password = "…"` with a digit in the value, or a log-in order with anything but a placeholder.
+# `password = "…"`, in English or Chinese, with a digit in the value, or a log-in order without a placeholder.
 _PASSWORD = re.compile(
-    r"(?:passw(?:or)?d|passcode|\bpin\b|密码|口令)\s*[=:：]\s*[`\"'「]?\w*\d\w*|LOGIN=\w+:(?![{<])\S", re.IGNORECASE
+    r"(?:passw(?:or)?d|passcode|\bpin\b|\u5bc6\u7801|\u53e3\u4ee4)\s*[=:\uff1a]\s*[`\"'\u300c]?\w*\d\w*|LOGIN=\w+:(?![{<])\S",
+    re.IGNORECASE,
 )
 
 
