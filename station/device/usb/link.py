@@ -17,11 +17,11 @@ import structlog
 import usb.core
 import usb.util
 
+from station.device.usb.finding import find_device
 from station.device.watch.bus import check_unchanged
 from station.device.watch.errors import (
     BusError,
     DeviceGoneError,
-    FaceChangedError,
     LinkError,
     LinkStalledError,
     LinkTimeoutError,
@@ -114,13 +114,11 @@ class PyusbLink:
         check_unchanged(self._seen)
 
     def _find(self) -> Any:
-        """Return libusb's device at this bus and address; enumerating sends nothing."""
+        """Return libusb's device at this bus and address; raises DeviceGoneError when it is not there or another."""
         seen = self._seen
-        found = usb.core.find(bus=seen.bus, address=seen.address)
+        found = find_device(seen.bus, seen.address, (seen.vendor_id, seen.product_id, seen.release))
         if found is None:
-            raise DeviceGoneError(f"the device at {seen.port} is gone")
-        if (found.idVendor, found.idProduct, found.bcdDevice) != (seen.vendor_id, seen.product_id, seen.release):
-            raise FaceChangedError(f"the device at {seen.port} is not the one that was matched")
+            raise DeviceGoneError(f"the device at {seen.port} is not there for libusb")
         return found
 
     def _check_endpoints(self) -> int:

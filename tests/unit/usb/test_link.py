@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import usb.core
 import usb.util
+from usb.backend import libusb1
 
+from station.device.usb import finding
 from station.device.usb.link import PyusbLink
 from station.device.watch.errors import (
     DeviceGoneError,
@@ -82,6 +84,15 @@ class FakeUsb:
             raise self.error
 
 
+class FakeBackend:
+    """A libusb context, which may have missed events."""
+
+    sees = True
+
+    def __init__(self, lib: str = "libusb") -> None:
+        self.lib = lib
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
     tree = Tree(tmp_path)
@@ -100,10 +111,13 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeUsb]:
     """A device at bus 1, address 2; libusb's calls for it are noted."""
     device = FakeUsb()
 
-    def find(bus: int, address: int) -> FakeUsb | None:
-        return device if (bus, address) == (1, 2) else None
+    def find(backend: FakeBackend, bus: int, address: int) -> FakeUsb | None:
+        return device if (bus, address) == (1, 2) and backend.sees else None
 
     monkeypatch.setattr(usb.core, "find", find)
+    monkeypatch.setattr(libusb1, "get_backend", FakeBackend)
+    monkeypatch.setattr(libusb1, "_LibUSB", FakeBackend)
+    monkeypatch.setattr(finding, "_renewed", None)
     for name in ("claim_interface", "release_interface"):
         monkeypatch.setattr(usb.util, name, lambda opened, number, name=name: opened.done.append((name, number)))
     monkeypatch.setattr(usb.util, "dispose_resources", lambda opened: opened.done.append("dispose"))
@@ -177,9 +191,21 @@ def test_a_device_that_changes_while_it_is_claimed_is_let_go(
 def test_libusb_has_to_know_it_by_the_same_ids(seen: DeviceSeen, fake: FakeUsb, ids: dict[str, int]) -> None:
     for name, value in ids.items():
         setattr(fake, name, value)
-    with pytest.raises(FaceChangedError), PyusbLink(seen, UNLOCK):
+    with pytest.raises(DeviceGoneError), PyusbLink(seen, UNLOCK):
         pass
     assert not fake.done
+
+
+def test_a_device_that_libusb_has_missed_is_found_by_looking_anew(
+    seen: DeviceSeen, fake: FakeUsb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = FakeBackend()
+    stale.sees = False
+    monkeypatch.setattr(libusb1, "get_backend", lambda: stale)
+    for _ in range(2):
+        with PyusbLink(seen, UNLOCK) as link:
+            link.write(b"order")
+    assert fake.done.count(("write", 0x01, b"order", 250)) == 2
 
 
 @pytest.mark.parametrize(
@@ -265,9 +291,7 @@ def test_letting_go_of_a_device_that_has_vanished_raises_nothing(
 
 
 def test_without_libusb_it_is_a_link_error(seen: DeviceSeen, monkeypatch: pytest.MonkeyPatch) -> None:
-    def find(**where: int) -> None:
-        raise usb.core.NoBackendError("No backend available")
-
-    monkeypatch.setattr(usb.core, "find", find)
+    monkeypatch.setattr(libusb1, "get_backend", lambda: None)
+    monkeypatch.setattr(finding, "_renewed", None)
     with pytest.raises(LinkError), PyusbLink(seen, UNLOCK):
         pass
