@@ -18,6 +18,7 @@ PREFIX=${PREFIX:-/opt/station}
 DESTDIR=${DESTDIR:-}
 DOCK_CONTROLLERS=${DOCK_CONTROLLERS:-}
 HOME_FOLDER=/var/lib/station
+read -r -d '' -a DOCKS <<<"$DOCK_CONTROLLERS" || true # names, not patterns of file names
 LIBRARY=/usr/local/lib # systemd's and udev's own place for what an administrator installs
 CONTROLLERS=/etc/udev/rules.d/55-station-controllers.rules
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -118,7 +119,7 @@ controllers() {
 		cat "$here/udev/$(basename "$CONTROLLERS")" >"$made"
 	else
 		grep -v '^SUBSYSTEMS==' "$here/udev/$(basename "$CONTROLLERS")" | grep -v '^LABEL=' >"$made"
-		for name in $DOCK_CONTROLLERS; do
+		for name in "${DOCKS[@]}"; do
 			printf 'KERNELS=="%s", ENV{STATION_DOCK}="1"\n' "$name" >>"$made"
 		done
 		printf 'LABEL="station_controllers_end"\n' >>"$made"
@@ -131,7 +132,7 @@ present_controllers() { readlink -f /sys/bus/usb/devices/usb*/.. | sed 's|.*/||'
 
 check_controllers() {
 	local name root disks
-	for name in $DOCK_CONTROLLERS; do
+	for name in "${DOCKS[@]}"; do
 		[[ $name =~ ^[0-9A-Za-z][0-9A-Za-z:._-]*$ ]] || fail "$name is no name of a controller"
 		! booted || present_controllers | grep -qxF "$name" ||
 			fail "there is no USB controller $name here; there are: $(present_controllers | tr '\n' ' ')"
