@@ -88,11 +88,47 @@ def test_a_wrong_password_is_refused_without_being_told() -> None:
     assert PASSWORD not in repr(told)
 
 
-def test_the_clock_can_be_neither_read_nor_set() -> None:
+CLOCKED = ControlRequests(unlock_request=0x51, read_clock_request=0x54, set_clock_request=0x55)
+MOMENT = datetime(2026, 11, 22, 23, 59, 1)  # noqa: DTZ001 - a recorder's clock knows no zone
+
+
+def test_the_clock_is_read_as_fourteen_digits() -> None:
+    link = ControlLink({0x54: b"20261122235901"})
+    dialect = speak(link, CLOCKED)
+    assert dialect.can_read_clock
+    assert dialect.read_clock() == MOMENT
+    assert link.asked == [(0xC0, 0x54, 0, 0, 14)]
+
+
+@pytest.mark.parametrize(
+    "told", [b"20261322235901", b"2026112223590", b"20261122 35901", b"\xff" * 14, b"", LinkStalledError("stall")]
+)
+def test_an_answer_that_is_no_time_is_an_error(told: bytes | LinkError) -> None:
+    with pytest.raises(DialectError):
+        speak(ControlLink({0x54: told}), CLOCKED).read_clock()
+
+
+def test_the_clock_is_set_as_fourteen_digits() -> None:
+    link = ControlLink({0x55: b""})
+    dialect = speak(link, CLOCKED)
+    assert dialect.can_set_clock
+    dialect.set_clock(MOMENT)
+    assert link.asked == [(0x40, 0x55, 0, 0, b"20261122235901")]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(LinkStalledError("stall"), DialectError), (LinkTimeoutError("?"), LinkError)]
+)
+def test_a_time_that_was_not_taken_is_told(error: LinkError, told: type[Exception]) -> None:
+    with pytest.raises(told):
+        speak(ControlLink({0x55: error}), CLOCKED).set_clock(MOMENT)
+
+
+def test_without_its_requests_the_clock_can_be_neither_read_nor_set() -> None:
     dialect = speak(ControlLink({}))
     assert not dialect.can_read_clock
     assert not dialect.can_set_clock
     with pytest.raises(DialectError):
         dialect.read_clock()
     with pytest.raises(DialectError):
-        dialect.set_clock(datetime(2026, 11, 22))  # noqa: DTZ001 - a recorder's clock knows no zone
+        dialect.set_clock(MOMENT)
