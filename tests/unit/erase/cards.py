@@ -14,6 +14,7 @@ from station.records.reading import EntrySeen
 KIB = 1024
 _ENVIRONMENT = {**os.environ, "TZ": "UTC", "MTOOLS_SKIP_CHECK": "1", "LC_ALL": "C.UTF-8"}
 Files = dict[str, bytes]
+_FAT_KIB = {12: KIB, 16: 4 * KIB, 32: 36 * KIB}  # one sector a cluster
 
 
 def run(*argv: str | Path, ok: tuple[int, ...] = (0,)) -> str:
@@ -23,10 +24,10 @@ def run(*argv: str | Path, ok: tuple[int, ...] = (0,)) -> str:
     return done.stdout + done.stderr
 
 
-def make_fat(image: Path, bits: int, seed: int, *, size_kib: int = 4 * KIB, sectors: int = 1) -> Files:
-    """Format `image` and fill it: long and short names, folders, files in pieces, neighbours deleted before."""
+def make_fat(image: Path, bits: int, seed: int) -> Files:
+    """Format `image` and fill it: long and short names, folders, half of the files in pieces."""
     choose = random.Random(seed)
-    run("mkfs.fat", "-F", str(bits), "-s", str(sectors), "-n", "BWC", "-C", image, str(size_kib))
+    run("mkfs.fat", "-F", str(bits), "-s", "1", "-n", "BWC", "-C", image, str(_FAT_KIB[bits]))
     run("mmd", "-i", image, "::/DCIM", "::/DCIM/100MEDIA", "::/DCIM/An album with a long name")
     names = [
         "SHORT1.MP4",
@@ -35,28 +36,55 @@ def make_fat(image: Path, bits: int, seed: int, *, size_kib: int = 4 * KIB, sect
         "DCIM/100MEDIA/执法记录 2026-08-04 东门大街.MP4",
         "DCIM/An album with a long name/CLIP0001.MOV",
         "DCIM/An album with a long name/a name of exactly 26 chars",
+        *(f"DCIM/100MEDIA/segment {number:04d} of the night.ts" for number in range(6)),
     ]
-    names += [f"DCIM/100MEDIA/segment {number:04d} of the night.ts" for number in range(6)]
-    unit = sectors * 512
     files: Files = {}
     source = image.with_suffix(".part")
-
-    def put(name: str, size: int) -> None:
-        source.write_bytes(choose.randbytes(size))
+    for name in names:
+        files[name] = choose.randbytes(choose.randrange(1, (150 if name.endswith("MP4") else 9) * 512))
+        source.write_bytes(files[name])
         run("mcopy", "-i", image, source, f"::/{name}")
-        files[name] = source.read_bytes()
-
-    for name in names[:-2]:
-        put(name, choose.randrange(1, 40 * unit))
-        put(f"{name}.tmp", choose.randrange(1, 4 * unit))
-    # Their gaps make the last files lie in pieces.
-    run("mdel", "-i", image, *(f"::/{name}.tmp" for name in names[:-2]))
-    for name in names[:-2]:
-        del files[f"{name}.tmp"]
-    for name in names[-2:]:
-        put(name, choose.randrange(100 * unit, 300 * unit))
     source.unlink()
+    data = bytearray(image.read_bytes())
+    for path, entry in list_card(image).items():
+        if bits > 12 and choose.random() < 0.5:
+            _scatter(data, entry.address, bits, choose)
+        assert path in files
+    image.write_bytes(data)
     return files
+
+
+def fat_layout(data: bytes | bytearray, bits: int) -> tuple[list[int], int, int]:
+    """Return where the tables and the data area begin, and the size of a cluster, of a card without partitions."""
+    sector, per_cluster, reserved, tables, root_slots = struct.unpack_from("<HBHBH", data, 11)
+    table = struct.unpack_from("<I", data, 36)[0] if bits == 32 else struct.unpack_from("<H", data, 22)[0]
+    starts = [(reserved + number * table) * sector for number in range(tables)]
+    return starts, (reserved + tables * table) * sector + root_slots * 32, per_cluster * sector
+
+
+def _scatter(data: bytearray, address: int, bits: int, choose: random.Random) -> None:
+    """Move all clusters of a file but the first to other, free ones, in no order."""
+    tables, heap, cluster_bytes = fat_layout(data, bits)
+    width, form = bits // 8, "<I" if bits == 32 else "<H"
+    end = (1 << min(bits, 28)) - 8
+    base = heap - struct.unpack_from("<H", data, 17)[0] * 32
+    slot = base + (address - 3) * 32
+    low, high = struct.unpack_from("<H", data, slot + 26)[0], struct.unpack_from("<H", data, slot + 20)[0]
+    chain = [low | (high << 16 if bits == 32 else 0)]
+    while (following := struct.unpack_from(form, data, tables[0] + width * chain[-1])[0]) < end:
+        chain.append(following)
+    free = [n for n in range(2, 4000) if not struct.unpack_from(form, data, tables[0] + width * n)[0]]
+    moved = [chain[0], *choose.sample(free, len(chain) - 1)]
+    starts = [heap + (number - 2) * cluster_bytes for number in chain]
+    pieces = [bytes(data[start : start + cluster_bytes]) for start in starts]
+    for table in tables:
+        for number in chain:
+            struct.pack_into(form, data, table + width * number, 0)
+        for number, following in zip(moved, [*moved[1:], (1 << min(bits, 28)) - 1], strict=True):
+            struct.pack_into(form, data, table + width * number, following)
+    for number, piece in zip(moved, pieces, strict=True):
+        start = heap + (number - 2) * cluster_bytes
+        data[start : start + cluster_bytes] = piece
 
 
 @dataclass
@@ -154,11 +182,11 @@ def _entry_set(name: str, cluster: int, size: int, valid: int | None, *, folder:
     return bytes(entries)
 
 
-def make_exfat(image: Path, seed: int, *, size_kib: int = 4 * KIB) -> Files:
+def make_exfat(image: Path, seed: int) -> Files:
     """Format `image` as exFAT and fill it: folders, long names, files with and without a chain."""
     choose = random.Random(seed)
     card = ExfatWriter(image)
-    card.format(size_kib)
+    card.format()
     for folder in ("DCIM", "DCIM/100MEDIA", "DCIM/An album with a long name"):
         card.put(folder, bytes(card.cluster), folder=True)
     names = ["SHORT1.MP4", "DCIM/A.MP4", "DCIM/100MEDIA/J800000_00000020170730100947_0016.MP4"]
@@ -171,6 +199,19 @@ def make_exfat(image: Path, seed: int, *, size_kib: int = 4 * KIB) -> Files:
         files[name] = content
     card.save()
     return files
+
+
+def make_card(image: Path, kind: str, seed: int) -> Files:
+    """Make a card of that kind: exfat, fat12, fat16 or fat32."""
+    return make_exfat(image, seed) if kind == "exfat" else make_fat(image, int(kind[3:]), seed)
+
+
+def check(image: Path) -> str:
+    """Let the kind's own checker look at a card without changing it; returns what it said, empty when clean."""
+    exfat = image.read_bytes()[3:8] == b"EXFAT"
+    tool = "fsck.exfat" if exfat else "fsck.fat"
+    done = subprocess.run([tool, "-n", image], capture_output=True, text=True, env=_ENVIRONMENT)
+    return f"{done.returncode}\n{done.stdout}{done.stderr}" if done.returncode else ""
 
 
 def open_direct(image: Path) -> int:
