@@ -10,6 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
+import station.pipeline  # noqa: F401 - what a docking loads only after its reader is started
 from station.cli import main
 from station.clock import monotonic
 
