@@ -55,6 +55,12 @@ class Bay:
         """Return the node of the disk that shows up here, as `/dev/sda`, once udev is done with it."""
         return self._guest.disk_at(self.path, seconds)
 
+    def authorise(self, seconds: float = DISK_SECONDS) -> None:
+        """Let the device here in by hand, as the dock does when a profile matches."""
+        self._guest.wait(lambda: self.attribute("authorized"), seconds, f"a device at {self.path}")
+        self._guest.run(f"udevadm settle --timeout={seconds:.0f}", seconds=seconds + 5)
+        self._guest.run(f"echo 1 >/sys/bus/usb/devices/{self.path}/authorized")
+
     def attribute(self, name: str) -> str | None:
         """Return an attribute of the device here from sysfs, as `attribute("authorized")`; None: there is none."""
         ran = self._guest.run(f"cat /sys/bus/usb/devices/{self.path}/{name}", codes=(0, 1))

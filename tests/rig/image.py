@@ -32,6 +32,7 @@ GUEST_PACKAGES = (
     "udev",
     "dbus",
     "kmod",
+    "procps",
     "python3",
     "qemu-guest-agent",
     "usbutils",

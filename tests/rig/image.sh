@@ -84,7 +84,6 @@ assemble() {
 	echo uninitialized >root/etc/machine-id # a first boot would preset every unit
 	echo rig >root/etc/hostname
 	mkdir -p root/opt/station root/etc/systemd/system
-	ln -s /opt/station/.venv/bin/station root/usr/local/bin/station
 	for unit in $UNITS; do ln -sf /dev/null "root/etc/systemd/system/$unit"; done
 	ln -sf /lib/systemd/system/multi-user.target root/etc/systemd/system/default.target
 

@@ -27,6 +27,8 @@ RESTORE_SECONDS = 60.0
 HUB_PORTS = 8
 """Of the hub in the dock; QEMU's hub has no more."""
 DOCK_HUB = "dock.15"
+DOCK_CONTROLLER = "0000:00:10.0"
+"""The controller `dock` in the guest's sysfs."""
 ROOT_PORTS = 15
 """USB 2 ports of each controller; xHCI can't have more."""
 # `max` hashes slower than a plain old processor under emulation.
@@ -72,8 +74,8 @@ class Machine:
             *("-drive", f"file={layer},id=layer,format=raw,if=none,readonly=on"),
             *("-device", "virtio-blk-pci,drive=layer"),
             *("-device", "virtio-rng-pci"),
-            *("-device", f"qemu-xhci,id=dock,p2={ROOT_PORTS},p3={ROOT_PORTS}"),
-            *("-device", f"qemu-xhci,id=desk,p2={ROOT_PORTS},p3={ROOT_PORTS}"),
+            *("-device", f"qemu-xhci,id=dock,addr=0x10,p2={ROOT_PORTS},p3={ROOT_PORTS}"),
+            *("-device", f"qemu-xhci,id=desk,addr=0x11,p2={ROOT_PORTS},p3={ROOT_PORTS}"),
             *("-device", f"usb-hub,bus=dock.0,port=15,ports={HUB_PORTS}"),
             *(("-incoming", f"exec:cat {shlex.quote(str(restore.memory))}") if restore else ()),
         ]
