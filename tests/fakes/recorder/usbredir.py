@@ -46,7 +46,7 @@ class UsbRedirPlug:
         self.recorder = recorder
         self.path = path
         self._thread: threading.Thread | None = None
-        self._wake: socket.socket | None = None
+        self._bell: tuple[socket.socket, socket.socket] | None = None
         self._stopping = threading.Event()
         self._failure: Exception | None = None
 
@@ -57,7 +57,7 @@ class UsbRedirPlug:
 
     def plug(self) -> "UsbRedirPlug":
         """Connect to QEMU and show the recorder's first face; raises OSError when nobody listens at the path."""
-        assert not self.plugged, "it is plugged in already"
+        assert not (self.plugged and self.recorder.present), "it is plugged in already"
         self.unplug()
         channel = socket.socket(socket.AF_UNIX)
         try:
@@ -65,12 +65,12 @@ class UsbRedirPlug:
         except OSError:
             channel.close()
             raise
-        asleep, self._wake = socket.socketpair()
-        self._wake.setblocking(False)
+        self._bell = socket.socketpair()
+        self._bell[0].setblocking(False)
         self._stopping.clear()
         self.recorder.power_on()
         self.recorder.watch(self._ring)
-        self._thread = threading.Thread(target=self._serve, args=(channel, asleep), name=f"bay {self.path.name}")
+        self._thread = threading.Thread(target=self._serve, args=(channel, self._bell[1]), name=f"bay {self.path.name}")
         self._thread.start()
         return self
 
@@ -83,9 +83,10 @@ class UsbRedirPlug:
         self._thread.join()
         self._thread = None
         self.recorder.unwatch(self._ring)
-        assert self._wake is not None
-        self._wake.close()
-        self._wake = None
+        assert self._bell is not None
+        for end in self._bell:
+            end.close()
+        self._bell = None
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
@@ -106,14 +107,14 @@ class UsbRedirPlug:
 
     def _ring(self) -> None:
         """Wake the thread; a bell that is full has rung already."""
-        if self._wake is not None:
+        if self._bell is not None:
             try:
-                self._wake.send(b"!")
+                self._bell[0].send(b"!")
             except BlockingIOError:
                 return
 
     def _serve(self, channel: socket.socket, asleep: socket.socket) -> None:
-        with channel, asleep:
+        with channel:
             try:
                 _Conversation(self.recorder, channel, asleep, self._stopping).run()
             except (GoneError, OSError):
