@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from station.profiles.model import NameFacts, Profile, media_of, read_name
+from station.profiles.model import NameFacts, Profile, in_layout, media_of, read_name
 from station.records.reading import EntrySeen
 from station.records.sighting import sighting_key
 from station.records.terms import ClipStage
@@ -90,6 +90,8 @@ def _decide(entry: EntrySeen, profile: Profile, recorder: str, known: Mapping[st
     media = media_of(profile, file_name, entry.media)
     if media is None:
         return PlanItem(entry, Step.SKIP, "not_media")
+    if not in_layout(profile, [part.text for part in entry.path]):
+        return PlanItem(entry, Step.SKIP, "outside_layout", media)
     name = read_name(profile, file_name)
     if sum(len(part.raw) + len(part.text.encode()) for part in entry.path) > _PATH_BYTES:
         return PlanItem(entry, Step.FAIL, "path_too_long", media, name)

@@ -6,9 +6,10 @@ page is an error naming the file; a profile never contains code or a password.
 
 import codecs
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -37,10 +38,15 @@ class Match(_Section):
 
 
 class Files(_Section):
-    """Which files are recordings: by extension, by our own sniff, or both; everything else is listed as skipped."""
+    """Which files are recordings: by extension, by our own sniff, or both; everything else is listed as skipped.
+
+    `folders`: where they lie (`DCIM`, `files/data`; case does not matter), with all below; empty: anywhere. Only for
+    recorders known to keep sounds and pictures of their own elsewhere: what lies outside is skipped, and never erased.
+    """
 
     extensions: dict[str, Media]
     sniff: bool = Field(default=True, description="take a file without a known extension if its bytes say media")
+    folders: tuple[Annotated[str, Field(pattern=r"^[^/\\]+(/[^/\\]+)*$")], ...] = ()
 
 
 class Names(_Section):
@@ -181,3 +187,10 @@ def media_of(profile: Profile, file_name: str, sniffed: Media | None) -> Media |
     if sniffed is not None and (by_name is not None or profile.files.sniff):
         return sniffed
     return by_name
+
+
+def in_layout(profile: Profile, path: Sequence[str]) -> bool:
+    """Tell whether a file at `path` (its names from the root down, its own last) lies where recordings do."""
+    above = [step.casefold() for step in path[:-1]]
+    wanted = [folder.casefold().split("/") for folder in profile.files.folders]
+    return not wanted or any(above[: len(folder)] == folder for folder in wanted)

@@ -83,3 +83,15 @@ def test_a_path_that_no_entry_can_hold_fails_alone() -> None:
 def test_a_path_is_shown_with_slashes_and_the_root_as_one() -> None:
     assert plan(seen("DCIM/a.mp4")).path_text == "DCIM/a.mp4"
     assert plan(seen("", state="directory_damaged")).path_text == "/"
+
+
+def test_media_outside_the_folders_of_the_profile_is_skipped_and_told() -> None:
+    files = PROFILE.files.model_copy(update={"folders": ("DCIM",)})
+    profile = PROFILE.model_copy(update={"files": files})
+    entries = [seen("DCIM/a.mp4"), seen("MISC/start.wav"), seen("MISC/readme.txt")]
+    plans = make_plan(entries, profile, "r1", {}, rehash=False)
+    assert [(item.step, item.reason) for item in plans] == [
+        (Step.COPY, None),
+        (Step.SKIP, "outside_layout"),
+        (Step.SKIP, "not_media"),
+    ]

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from station.profiles.library import load_profiles
-from station.profiles.model import NameFacts, Profile, media_of, read_name
+from station.profiles.model import NameFacts, Profile, in_layout, media_of, read_name
 from station.sniff import Media
 
 PROFILES = load_profiles(Path(__file__).resolve().parents[3] / "firmware_profiles")
@@ -90,9 +90,30 @@ def test_without_sniffing_only_the_extensions_count() -> None:
 
 
 @pytest.mark.parametrize(
+    ("folders", "path", "lies"),
+    [
+        ([], "a.mp4", True),
+        (["DCIM"], "dcim/100MEDIA/a.mp4", True),
+        (["DCIM"], "DCIM2/a.mp4", False),
+        (["DCIM"], "MISC/DCIM/a.mp4", False),
+        (["DCIM"], "DCIM", False),
+        (["files/data"], "files/data/a.mp4", True),
+        (["files/data"], "files/a.mp4", False),
+        (["DCIM", "files/data"], "files/data/x/a.mp4", True),
+    ],
+)
+def test_recordings_lie_where_the_layout_says(folders: list[str], path: str, lies: bool) -> None:
+    profile = Profile.model_validate({**GOOD, "files": {"extensions": {}, "folders": folders}})
+    assert in_layout(profile, path.split("/")) is lies
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {"unknown": 1},
+        {"files": {"extensions": {}, "folders": ["/DCIM"]}},
+        {"files": {"extensions": {}, "folders": ["DCIM/"]}},
+        {"files": {"extensions": {}, "folders": [""]}},
         {"files": {"extensions": {}, "more": 1}},
         {"id": "Not An Id"},
         {"tier": "perfect"},
