@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from station.errors import DamagedError
-from station.records import case_entries, docking_entries, log_entries, people_entries, recorder_entries
+from station.records import case_entries, docking_entries, erase_entries, log_entries, people_entries, recorder_entries
 from station.records.draft import Json
 from station.records.entries import Entry
 
@@ -36,6 +36,8 @@ ENTRY_TYPES: dict[str, type[Entry]] = {
         docking_entries.ClipIncomplete,
         docking_entries.ClipConflicted,
         docking_entries.DockingFinished,
+        erase_entries.EraseAuthorised,
+        erase_entries.EraseCompleted,
         docking_entries.ClipProbed,
         case_entries.TargetOpened,
         case_entries.TargetResolved,

@@ -9,7 +9,14 @@ from station.catalogue.history import HISTORY_CODES, LOOK_CODES, history_rows
 from station.catalogue.history_lines import clip_history, target_history
 from station.catalogue.tables import Docking, Look, Person
 from station.catalogue.views import HistoryLine
-from station.records import case_entries, docking_entries, log_entries, people_entries, recorder_entries
+from station.records import (
+    case_entries,
+    docking_entries,
+    erase_entries,
+    log_entries,
+    people_entries,
+    recorder_entries,
+)
 from station.records.entries import Actor, Entry, Place
 from station.records.reading import BadRange
 from station.records.registry import ENTRY_TYPES
@@ -137,6 +144,8 @@ WITHOUT_LINES = {
     docking_entries.HolderReturned,
     docking_entries.DockingStarted,
     docking_entries.DockingFinished,
+    erase_entries.EraseAuthorised,
+    erase_entries.EraseCompleted,
     recorder_entries.RecorderEnrolled,
     recorder_entries.RecorderWithdrawn,
     recorder_entries.RecorderQuarantined,

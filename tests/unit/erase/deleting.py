@@ -12,7 +12,7 @@ from station.device.volume import Card
 from tests.unit.erase.cards import open_direct
 
 
-class Yanked(OSError):
+class YankedError(OSError):
     """The card was pulled out."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Slipping:
             for index, (at, before) in reversed(list(enumerate(self._unsynced))):
                 if self._lose(index):
                     _put(handle, at, before)
-            raise Yanked
+            raise YankedError
         self.count += 1
         self._unsynced.append((offset, _get(handle, offset, len(block))))
         return os.pwrite(handle, block, offset)

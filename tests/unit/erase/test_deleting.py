@@ -20,7 +20,7 @@ from tests.unit.erase.cards import (
     run,
     wanted,
 )
-from tests.unit.erase.deleting import Slipping, Yanked, delete
+from tests.unit.erase.deleting import Slipping, YankedError, delete
 
 
 def refusal(image: Path, file: Wanted) -> Refusal:
@@ -75,7 +75,7 @@ def test_all_files_can_be_deleted_and_the_folders_stay(make, kind):
 
 
 def test_only_entries_tables_and_summaries_change(make, kind):
-    image, files = make(kind)
+    image, _files = make(kind)
     before = image.read_bytes()
     listed = list_card(image)
     delete(image, [wanted(entry) for entry in list(listed.values())[::2]])
@@ -110,7 +110,7 @@ def test_a_yank_at_any_write_costs_no_other_file_and_a_second_run_ends_the_work(
     assert 2 * len(gone) < whole.count < 80
     for last in range(whole.count):
         shutil.copyfile(fresh, image)
-        with pytest.raises(Yanked):
+        with pytest.raises(YankedError):
             delete(image, ticket, Slipping(last))
         left = read_card(image)
         assert left.items() <= files.items() and files.keys() - left.keys() <= set(gone)
@@ -138,7 +138,7 @@ def test_a_yank_that_also_loses_what_was_not_synced_costs_no_other_file(make, ki
     gone = choose.sample(sorted(files), len(files) // 2)
     ticket = [wanted(listed[path]) for path in gone]
     for last in (choose.randrange(3, 12), choose.randrange(2, 8), choose.randrange(2, 5)):
-        with contextlib.suppress(Yanked):  # fewer writes may be left to do than that
+        with contextlib.suppress(YankedError):  # fewer writes may be left to do than that
             delete(image, ticket, Slipping(last, lambda _: choose.random() < 0.5))
         left = read_card(image)
         assert left.items() <= files.items() and files.keys() - left.keys() <= set(gone)
@@ -148,7 +148,7 @@ def test_a_yank_that_also_loses_what_was_not_synced_costs_no_other_file(make, ki
 
 
 def test_a_ticket_carried_out_twice_finds_nothing_left_to_do(make, kind):
-    image, files = make(kind)
+    image, _files = make(kind)
     ticket = [wanted(entry) for entry in list(list_card(image).values())[:5]]
     delete(image, ticket)
     before = image.read_bytes()
@@ -191,7 +191,7 @@ def test_what_a_new_file_took_after_a_yank_is_not_freed(make):
     image, files = make("fat32")
     path = max(files, key=lambda each: len(files[each]))
     ticket = [wanted(list_card(image)[path])]
-    with pytest.raises(Yanked):
+    with pytest.raises(YankedError):
         delete(image, ticket, Slipping(4))
     run("fsck.fat", "-a", image, ok=(0, 1))  # which frees, or makes files of, what was lost
     (image.parent / "new").write_bytes(b"n" * 100_000)
@@ -203,10 +203,10 @@ def test_what_a_new_file_took_after_a_yank_is_not_freed(make):
 
 
 def test_clusters_of_two_files_are_not_freed(make):
-    image, files = make("fat16")
+    image, _files = make("fat16")
     listed = list_card(image)
     data = bytearray(image.read_bytes())
-    tables, heap, _ = fat_layout(data, 16)
+    _tables, heap, _ = fat_layout(data, 16)
     root = heap - struct.unpack_from("<H", data, 17)[0] * 32
     first, second = (root + (listed[path].address - 3) * 32 for path in ("DCIM/A.MP4", "SHORT1.MP4"))
     data[first + 26 : first + 28] = data[second + 26 : second + 28]

@@ -20,6 +20,7 @@ from station.records.docking_entries import (
     Volume,
 )
 from station.records.entries import Entry
+from station.records.erase_entries import EraseAuthorised, EraseCompleted, ErasedFile, ErasePolicy
 from station.records.log_entries import LogStarted, PayloadErased
 from station.records.reading import BadRange, RawName, RawTimes
 from station.records.recorder_entries import (
@@ -31,6 +32,7 @@ from station.records.recorder_entries import (
 )
 from station.records.registry import ENTRY_TYPES, read_entry
 from station.records.terms import FileResult, NoneReason, Source, TargetKind, TimeTrust
+from station.records.ticket import Refusal
 from tests.flow.filling import TIME, ZHANG, entries_about
 
 HEX = "ab" * 32
@@ -125,6 +127,37 @@ MORE: tuple[Entry, ...] = (
             listing={"sha256": HEX},
         ),
         detail=DockingFinished.Detail(text="读取中断"),
+    ),
+    EraseAuthorised(
+        fact=EraseAuthorised.Fact(
+            erasing="e1",
+            docking="d1",
+            recorder="r1",
+            profile="p",
+            policy=ErasePolicy(minimum_age_seconds=86400, copies_required=2),
+            files=1,
+            size_bytes=1,
+            left={"too_young": 3},
+            clips=("c1",),
+            listing={"sha256": HEX},
+        ),
+        actor=ZHANG,
+    ),
+    EraseCompleted(
+        fact=EraseCompleted.Fact(
+            erasing="e1",
+            docking="d1",
+            recorder="r1",
+            erased=1,
+            gone=0,
+            unknown=0,
+            refused={Refusal.CHANGED: 1},
+            size_bytes=1,
+            reason=Refusal.DIED,
+            files=(ErasedFile(clip="c1", result="erased"),),
+            listing={"sha256": HEX},
+        ),
+        detail=EraseCompleted.Detail(text="读取中断"),
     ),
 )
 SAMPLES = (*MORE, *entries_about("c1", "r1"))
