@@ -8,7 +8,8 @@ Sources: libusb 1.0; USB 2.0, sections 5.8.3 and 9.3. (A transfer before the mat
 """
 
 import errno
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
@@ -17,8 +18,9 @@ import structlog
 import usb.core
 import usb.util
 
+from station import clock
 from station.device.usb.finding import find_device
-from station.device.watch.bus import check_unchanged
+from station.device.watch.bus import check_unchanged, is_configured
 from station.device.watch.errors import (
     BusError,
     DeviceGoneError,
@@ -36,6 +38,7 @@ _KINDS: dict[int | None, type[LinkError]] = {
 }
 _PACKET_BYTES = 0x7FF  # bits of wMaxPacketSize that hold the size (USB 2.0, table 9-13)
 _IN = 0x80
+_CONFIGURE_SECONDS, _LOOK_AGAIN_SECONDS = 2.0, 0.02
 
 _logger = structlog.get_logger(__name__)
 
@@ -43,8 +46,16 @@ _logger = structlog.get_logger(__name__)
 class PyusbLink:
     """A context manager: inside it the profile's interface is ours."""
 
-    def __init__(self, device: DeviceSeen, unlock: Unlock) -> None:
-        """Nothing is opened before the context is entered."""
+    def __init__(
+        self,
+        device: DeviceSeen,
+        unlock: Unlock,
+        pause: Callable[[float], object] | None = None,
+        monotonic: Callable[[], float] = clock.monotonic,
+    ) -> None:
+        """Nothing is opened before the context is entered; `pause` waits that many seconds."""
+        self._pause = pause or threading.Event().wait
+        self._monotonic = monotonic
         self._seen = device
         self._unlock = unlock
         self._usb: Any = None
@@ -55,6 +66,7 @@ class PyusbLink:
     def __enter__(self) -> "PyusbLink":
         """Open and claim; raises DeviceGoneError, FaceChangedError or LinkError, with nothing left open."""
         self._check()
+        self._wait_until_configured()
         try:
             with self._converted("opening"):
                 self._usb = self._find()
@@ -112,6 +124,14 @@ class PyusbLink:
         if not self._seen.authorized:
             raise LinkError(f"the device at {self._seen.port} is not authorised", kept="nothing was sent to it")
         check_unchanged(self._seen)
+
+    def _wait_until_configured(self) -> None:
+        """Wait for the configuration that the kernel sets right after authorising; raises LinkTimeoutError."""
+        ends = self._monotonic() + _CONFIGURE_SECONDS
+        while not is_configured(self._seen):
+            if self._monotonic() >= ends:
+                raise LinkTimeoutError(f"the device at {self._seen.port} was not configured")
+            self._pause(_LOOK_AGAIN_SECONDS)
 
     def _find(self) -> Any:
         """Return libusb's device at this bus and address; raises DeviceGoneError when it is not there or another."""

@@ -22,6 +22,7 @@ from station.device.watch.sysfs import as_bus_error, find_number, read_bytes, re
 from station.records.bus import DeviceSeen, DiskSeen
 
 _SECTOR_BYTES = 512  # the unit of `size` in sysfs, whatever the disk's own sectors are
+_NUMBER_BYTES = 16
 _SCSI_ADDRESS = re.compile(r"\d+:\d+:\d+:(\d+)")
 
 _logger = structlog.get_logger(__name__)
@@ -112,6 +113,15 @@ def check_unchanged(device: DeviceSeen) -> None:
         raise FaceChangedError(
             f"the device at {device.port} is not the one that was matched", kept="nothing was sent to it"
         )
+
+
+def is_configured(device: DeviceSeen) -> bool:
+    """Tell whether the kernel has chosen a configuration; raises DeviceGoneError.
+
+    An authorised device gets one a little later, and only then has interfaces that can be claimed. Reading this waits
+    while the kernel is at it.
+    """
+    return read_bytes(Path(device.sys_path) / "bConfigurationValue", _NUMBER_BYTES).strip() != b""
 
 
 def bound_drivers(device: DeviceSeen) -> dict[int, str]:

@@ -23,6 +23,7 @@ from station.device.watch.errors import (
 )
 from station.profiles.usb import Unlock
 from station.records.bus import DeviceSeen
+from tests.unit.usb.links import Clock
 from tests.unit.watch.trees import CHARGING, Tree
 
 UNLOCK = Unlock(dialect="ambarella-ascii", endpoint_in=0x81, endpoint_out=0x01, timeout_ms=250)
@@ -159,6 +160,26 @@ def test_a_device_that_is_not_authorised_is_not_opened(seen: DeviceSeen, fake: F
     with pytest.raises(LinkError), PyusbLink(replace(seen, authorized=False), UNLOCK):
         pass
     assert not fake.done
+
+
+def test_a_device_is_opened_once_the_kernel_has_configured_it(seen: DeviceSeen, fake: FakeUsb) -> None:
+    attribute = Path(seen.sys_path) / "bConfigurationValue"
+    attribute.write_text("\n")
+    with PyusbLink(seen, UNLOCK, pause=lambda seconds: attribute.write_text("1\n")):
+        assert fake.done
+
+
+def test_a_device_that_is_never_configured_is_given_up(seen: DeviceSeen, fake: FakeUsb) -> None:
+    (Path(seen.sys_path) / "bConfigurationValue").write_text("\n")
+    passing = Clock()
+
+    def pause(seconds: float) -> None:
+        passing.seconds += seconds
+
+    with pytest.raises(LinkTimeoutError), PyusbLink(seen, UNLOCK, pause, passing):
+        pass
+    assert not fake.done
+    assert passing.seconds < 3
 
 
 def test_a_device_that_came_up_anew_is_not_opened(tree: Tree, seen: DeviceSeen, fake: FakeUsb) -> None:

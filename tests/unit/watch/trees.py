@@ -93,6 +93,7 @@ class Tree:
             "devpath": port,
             "speed": speed,
             "authorized": authorized,
+            "bConfigurationValue": 1 if authorized else "",
             "serial": serial,
             "product": "AC-200",
             "manufacturer": "Acme",
