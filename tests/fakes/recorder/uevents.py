@@ -30,9 +30,7 @@ class Sender:
         """Tell of `action` on the device at `path` (without /sys); its number counts even if nobody listens."""
         told = {"ACTION": action, "DEVPATH": path, **properties, "SEQNUM": str(next(self._numbers))}
         body = b"".join(f"{name}={value}".encode() + b"\0" for name, value in told.items())
-        hashes = [
-            _hash(told[name]).to_bytes(4, "big") if name in told else bytes(4) for name in ("SUBSYSTEM", "DEVTYPE")
-        ]
+        hashes = [_hash(told.get(name)) for name in ("SUBSYSTEM", "DEVTYPE")]
         message = _HEAD.pack(b"libudev\0", _MAGIC, _HEAD.size, _HEAD.size, len(body), *hashes) + body
         for listener in sorted(self._root.glob("event[0-9]*")):
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
