@@ -1,5 +1,6 @@
 """Capturing a recorder on the bench: an emulated one over a plain link, and what of it ends in the recording."""
 
+import shutil
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
+from station.cli import capturing, profiles
 from station.cli.capturing import Bench, Capture, capture_card, capture_dialogue, capture_face, suggest_face
 from station.device.usb.dialect import open_dialect
 from station.device.usb.talk import RefusedError
@@ -168,3 +172,36 @@ def test_every_failure_a_link_can_have_is_one_of_the_stations_errors() -> None:
     named = [each for name, each in vars(errors).items() if name.endswith("Error")]
     assert named
     assert all(issubclass(each, StationError) for each in named)
+
+
+def test_the_command_adds_to_what_a_folder_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    folder = tmp_path / "acme-control"
+    monkeypatch.setenv("STATION_HOME", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("LANG", "en_US.UTF-8")
+    with control_recorder(None, monotonic=clock) as recorder:
+        bench = bench_of(recorder, clock)
+        monkeypatch.setattr(capturing, "Bench", lambda: bench)
+        told = run("--emulated", folder=folder)
+        assert told.exit_code == 0
+        assert 'interfaces = ["ff/42/01"]' in told.stdout
+        assert [face.serial for face in read_recording(folder).faces] == ["BWC000001"]
+
+        shutil.copy(SHIPPED / "acme-control" / "profile.toml", folder)
+        told = run("--emulated", "--dialogue", folder=folder, answers="87654321\n")
+        assert told.exit_code == 0
+    recording = read_recording(folder)
+    assert (recording.how, len(recording.faces)) == ("emulated", 2)
+    assert "87654321" not in (folder / "recording.json").read_text()
+    assert b"87654321".hex() not in (folder / "recording.json").read_text()
+
+
+def test_a_dialogue_without_a_profile_is_refused_before_anything_is_looked_at(tmp_path: Path) -> None:
+    told = run("--dialogue", folder=tmp_path)
+    assert isinstance(told.exception, ProfileError)
+    assert not (tmp_path / "recording.json").exists()
+
+
+def run(*options: str, folder: Path, answers: str | None = None) -> Result:
+    arguments = ["record", "--port", PORT, "--out", str(folder), *options]
+    return CliRunner().invoke(profiles.app, arguments, input=answers)

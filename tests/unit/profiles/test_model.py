@@ -1,5 +1,6 @@
 """What a profile may say, and what it reads out of a file's name."""
 
+import tomllib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from station.profiles.library import load_profiles
 from station.profiles.model import NameFacts, Profile, in_layout, media_of, read_name
 from station.sniff import Media
 
-PROFILES = load_profiles(Path(__file__).resolve().parents[3] / "firmware_profiles")
+SHIPPED = Path(__file__).resolve().parents[3] / "firmware_profiles"
+PROFILES = load_profiles(SHIPPED)
 NAMED = PROFILES["ga-t-947-named"]
 GOOD: dict[str, Any] = {
     "id": "x",
@@ -133,3 +135,12 @@ def test_what_a_profile_may_not_say_is_refused(wrong: dict[str, Any]) -> None:
     assert Profile.model_validate(GOOD)
     with pytest.raises(ValidationError):
         Profile.model_validate({**GOOD, **wrong})
+
+
+def test_the_example_in_the_profiles_readme_is_a_profile() -> None:
+    readme = (SHIPPED / "README.md").read_text(encoding="utf-8")
+    example = readme.partition("```toml\n")[2].partition("```")[0]
+    profile = Profile.model_validate(tomllib.loads(example))
+    assert read_name(profile, "EX00001_20260804100000_0016_IMP.mp4") is not None
+    sections = {name for name in Profile.model_fields if name in example}
+    assert sections == set(Profile.model_fields), "the example shows every section"
