@@ -193,6 +193,7 @@ class Testbed:
         """Show interfaces and disks, as the kernel does once the device is authorised."""
         plugged.configured = True
         face, top = plugged.recorder.face, plugged.nodes[0]
+        (self.root / top.path.removeprefix("/") / "bConfigurationValue").write_text("1\n")
         self._show(interface_nodes(face, top, plugged.port), plugged)
         for node, image in disk_nodes(face, top, plugged.port, self._letters, self._sequences, plugged.read_only):
             self._show([node], plugged, image if plugged.readable else None)

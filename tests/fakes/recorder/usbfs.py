@@ -112,9 +112,10 @@ class Usbfs:
         return _DONE
 
     def _submit(self, argument: Memory) -> tuple[int, int]:
+        key = argument.read()  # the client's pointer, before following turns it into one of ours
         memory = argument.follow(0, _URB_BYTES)
         kind, endpoint, _, _, _, length = _URB.unpack_from(memory.read())
-        transfer = _Transfer(argument.read(), memory, memory.follow(_BUFFER_AT, max(length, 1)), endpoint, length)
+        transfer = _Transfer(key, memory, memory.follow(_BUFFER_AT, max(length, 1)), endpoint, length)
         self._transfers.append(transfer)
         try:
             if kind == _CONTROL_URB:
