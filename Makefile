@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 RUN_PACKAGES := ca-certificates dosfstools exfat-fuse exfatprogs fdisk ffmpeg fonts-noto-cjk \
 	forensics-samples-files libusb-1.0-0 mtools python3-venv tzdata
-TEST_PACKAGES := chromium ntfs-3g postgresql rsync systemd
+TEST_PACKAGES := chromium ntfs-3g postgresql rsync systemd umockdev
 RIG_PACKAGES := busybox-static cpio e2fsprogs fakeroot kmod mmdebstrap qemu-system-x86 qemu-utils uidmap util-linux
 
 WEB_SOURCES := $(shell find web/src web/icons.txt web/build.mjs 2>/dev/null)
