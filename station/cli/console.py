@@ -54,7 +54,9 @@ def answer_json(document: Any) -> None:
 
 def complain(error: StationError) -> None:
     """Say on stderr what went wrong, what is safe and what to do."""
-    messages.print(f"{t.code('error', type(error).__name__)}: ", style="bold red", end="", markup=False)
+    # Errors of single modules are told by the name of the kind they belong to in station.errors.
+    kind = next(each for each in type(error).__mro__ if each.__module__ == StationError.__module__)
+    messages.print(f"{t.code('error', kind.__name__)}: ", style="bold red", end="", markup=False)
     messages.print(error.message, markup=False)
     if error.kept:
         messages.print(f"  {t('Kept')}: {error.kept}", markup=False)
