@@ -6,10 +6,11 @@ everything on it is kept and while our own clock follows a time source.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -50,6 +51,7 @@ _logger = structlog.get_logger(__name__)
 _READABLE_CLASSES = frozenset({CLASS_STILL_IMAGE, CLASS_MASS_STORAGE, CLASS_VENDOR})
 _AUTHORISE_SECONDS = 5.0
 _DISKS_SECONDS = 30.0
+_PROTECT_SECONDS = 5.0
 _GONE_SECONDS = 1.5
 _INTERFACES = 32
 
@@ -208,7 +210,9 @@ class Attending:
             raise self._lost("no_storage")
         done: set[int] = set()
         while chosen := [disk for disk in _wanted_disks(self._present(), wanted) if disk.lun not in done]:
-            if not all(disk.read_only for disk in chosen):
+            # A disk is seen as soon as the kernel has it; udev's helper protects it a moment later.
+            nodes = {disk.node for disk in chosen}
+            if not self._bay.wait_for(partial(_is_protected, nodes=nodes), _PROTECT_SECONDS):
                 raise QuarantinedError("not_read_only", self._known.identity, self._known.recorder)
             done.add(chosen[0].lun)
             yield Request(Path(chosen[0].node), slot=self.meter.line.slot, arrival=self._arrival(chosen[0]))
@@ -392,6 +396,11 @@ def _wanted_disks(device: DeviceSeen, wanted: str | tuple[int, ...]) -> list[Dis
     """Return the disks with a medium that carry recordings, by LUN."""
     filled = [disk for disk in device.disks if disk.size_bytes and (isinstance(wanted, str) or disk.lun in wanted)]
     return sorted(filled, key=lambda disk: disk.lun)
+
+
+def _is_protected(device: DeviceSeen | None, nodes: Collection[str]) -> bool:
+    """Tell whether the kernel refuses writes to those disks; a recorder that is gone needs no more waiting."""
+    return device is None or all(disk.read_only for disk in device.disks if disk.node in nodes)
 
 
 def _has_disks(device: DeviceSeen, wanted: str | tuple[int, ...]) -> bool:

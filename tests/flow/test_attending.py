@@ -236,7 +236,8 @@ def test_what_is_no_recorder_is_refused_before_a_word_is_said_to_it(desk: Desk, 
     assert "03/01/01" in desk.entries("recorder.quarantined")[0]["fact"]["interfaces"]
 
 
-def test_a_disk_that_could_be_written_is_not_read(desk: Desk, card: Path) -> None:
+def test_a_disk_that_could_be_written_is_not_read(desk: Desk, card: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "_PROTECT_SECONDS", 0.1)
     enrol(desk)
     bay = desk.plug(control_recorder(card), card)
     bay.read_only = False
