@@ -19,7 +19,8 @@ class Faults:
     `bad_blocks` can't be read; `yank_after_read_bytes` and `yank_after_written_bytes` let the recorder vanish once,
     at the first command that would go beyond; `hang_reads` never answers a read, `hang_after_read_bytes` only from
     there on; `bytes_per_second` bounds reading; `corrupt` maps offsets of the disk to bytes always returned there;
-    blocks in `lying_blocks` come back otherwise from the second read on.
+    blocks in `lying_blocks` come back otherwise from the second read on. Bytes are counted since the disk was made, so
+    the n-th byte from now is `disk.read_bytes + n`.
     """
 
     bad_blocks: Container[int] = frozenset()

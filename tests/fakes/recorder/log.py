@@ -2,7 +2,8 @@
 
 Kinds: `standard` (chapter 9 requests, as the kernel and libusb make them), `control` (class and vendor requests),
 `order` (one order of a text dialect), `unlock`, `clock`, `scsi` (all but reads and writes, which each disk counts),
-`face`, `away`, `plugged`, `unplugged`, `yank`, `eject`, `reset`, `typed` (a keystroke that was fetched), `polled`.
+`write-refused`, `hang`, `eject`, `face`, `away`, `plugged`, `unplugged`, `yank`, `reset`, `polled` (somebody listens to
+an interrupt endpoint), `typed` (a keystroke that was fetched), `frame` (a network frame that came).
 """
 
 from collections.abc import Iterator

@@ -37,7 +37,7 @@ class PlainLink:
     ) -> None:
         self.recorder = recorder
         self._errors = errors or LinkErrors()
-        if not recorder.present:
+        if not recorder.present and not recorder.changing:
             recorder.power_on()
         self._enumeration = recorder.enumeration
         told_in, told_out = dialect_endpoints(recorder)
