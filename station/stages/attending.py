@@ -32,7 +32,7 @@ from station.device.usb.measuring import ClockReading, measure_clock
 from station.device.watch.authorising import authorise
 from station.device.watch.errors import BusError
 from station.digest import new_id
-from station.errors import SourceError
+from station.errors import ConfigError, SourceError
 from station.profiles.model import Profile
 from station.profiles.usb import AmbiguousProfileError, FaceMatch, face_after_unlock, face_fits, match_faces
 from station.records.bus import (
@@ -315,20 +315,27 @@ class Attending:
     @contextmanager
     def _spoken_to(self, seen: DeviceSeen) -> Iterator[tuple[Dialect, Greeting, Profile]]:
         """Find the profile whose dialect the device answers in, by harmless questions alone."""
+        unset = False
         for match in self._known.matches:
             profile = match.profile
             if match.face.role != "charging" or profile.unlock is None:
                 continue
             with PyusbLink(seen, profile.unlock) as link:
-                password = recorder_password(profile.id, self.home.settings.recorder_passwords)
-                dialect = open_dialect(profile.unlock, link, password)
                 try:
+                    password = recorder_password(profile.id, self.home.settings.recorder_passwords)
+                    dialect = open_dialect(profile.unlock, link, password)
                     greeting = dialect.hello()
+                except ConfigError as error:
+                    unset = True
+                    _logger.warning("no password", port=self._bay.port, profile=profile.id, reason=error.message)
+                    continue
                 except DialectError as error:
                     _logger.info("another dialect", port=self._bay.port, profile=profile.id, reason=error.message)
                     continue
                 yield dialect, greeting, profile
                 return
+        if unset:
+            raise QuarantinedError("unlock_refused", self._known.identity, self._known.recorder)
         raise QuarantinedError("unknown_device")
 
     def _identify(self, profile: Profile, serial: str | None) -> None:
