@@ -93,9 +93,9 @@ def test_no_two_resident_units_share_a_user_and_none_is_root() -> None:
     assert users == list(RESIDENT)
 
 
-def test_residents_have_no_capability_and_the_eraser_three() -> None:
+def test_residents_have_no_capability_and_the_eraser_four() -> None:
     assert {tuple(values(f"{unit}.service", "CapabilityBoundingSet")) for unit in RESIDENT} == {("",)}
-    assert values("station-erase@.service", "CapabilityBoundingSet") == ["CAP_SYS_ADMIN CAP_SETUID CAP_SETGID"]
+    assert values("station-erase@.service", "CapabilityBoundingSet") == ["CAP_SYS_ADMIN CAP_SETUID CAP_SETGID CAP_KILL"]
 
 
 def test_devices_are_for_dock_and_eraser_alone() -> None:
