@@ -20,7 +20,7 @@ import usb.util
 
 from station import clock
 from station.device.usb.finding import find_device
-from station.device.watch.bus import check_unchanged, is_configured
+from station.device.watch.bus import check_unchanged, is_ready
 from station.device.watch.errors import (
     BusError,
     DeviceGoneError,
@@ -38,7 +38,7 @@ _KINDS: dict[int | None, type[LinkError]] = {
 }
 _PACKET_BYTES = 0x7FF  # bits of wMaxPacketSize that hold the size (USB 2.0, table 9-13)
 _IN = 0x80
-_CONFIGURE_SECONDS, _LOOK_AGAIN_SECONDS = 2.0, 0.02
+_READY_SECONDS, _LOOK_AGAIN_SECONDS = 5.0, 0.02
 
 _logger = structlog.get_logger(__name__)
 
@@ -66,7 +66,7 @@ class PyusbLink:
     def __enter__(self) -> "PyusbLink":
         """Open and claim; raises DeviceGoneError, FaceChangedError or LinkError, with nothing left open."""
         self._check()
-        self._wait_until_configured()
+        self._wait_until_ready()
         try:
             with self._converted("opening"):
                 self._usb = self._find()
@@ -125,12 +125,12 @@ class PyusbLink:
             raise LinkError(f"the device at {self._seen.port} is not authorised", kept="nothing was sent to it")
         check_unchanged(self._seen)
 
-    def _wait_until_configured(self) -> None:
-        """Wait for the configuration that the kernel sets right after authorising; raises LinkTimeoutError."""
-        ends = self._monotonic() + _CONFIGURE_SECONDS
-        while not is_configured(self._seen):
+    def _wait_until_ready(self) -> None:
+        """Wait for what follows the authorising of a device; raises LinkTimeoutError."""
+        ends = self._monotonic() + _READY_SECONDS
+        while not is_ready(self._seen, self._unlock.interface):
             if self._monotonic() >= ends:
-                raise LinkTimeoutError(f"the device at {self._seen.port} was not configured")
+                raise LinkTimeoutError(f"the device at {self._seen.port} did not get ready")
             self._pause(_LOOK_AGAIN_SECONDS)
 
     def _find(self) -> Any:

@@ -115,13 +115,17 @@ def check_unchanged(device: DeviceSeen) -> None:
         )
 
 
-def is_configured(device: DeviceSeen) -> bool:
-    """Tell whether the kernel has chosen a configuration; raises DeviceGoneError.
+def is_ready(device: DeviceSeen, interface: int) -> bool:
+    """Tell whether an interface of an authorised device can be claimed; raises DeviceGoneError.
 
-    An authorised device gets one a little later, and only then has interfaces that can be claimed. Reading this waits
-    while the kernel is at it.
+    The kernel chooses a configuration a little later (reading which waits while it is at it), and each interface is
+    authorised by a udev rule of its own after that.
     """
-    return read_bytes(Path(device.sys_path) / "bConfigurationValue", _NUMBER_BYTES).strip() != b""
+    sys_path = Path(device.sys_path)
+    value = read_bytes(sys_path / "bConfigurationValue", _NUMBER_BYTES).strip()
+    if not value.isdigit():
+        return False
+    return find_number(sys_path / f"{sys_path.name}:{int(value)}.{interface}" / "authorized") != 0
 
 
 def bound_drivers(device: DeviceSeen) -> dict[int, str]:

@@ -169,6 +169,15 @@ def test_a_device_is_opened_once_the_kernel_has_configured_it(seen: DeviceSeen, 
         assert fake.done
 
 
+def test_an_interface_is_claimed_once_it_is_authorised_itself(seen: DeviceSeen, fake: FakeUsb) -> None:
+    attribute = Path(seen.sys_path) / "1-1:1.0" / "authorized"
+    attribute.parent.mkdir()
+    attribute.write_text("0\n")
+    with PyusbLink(seen, UNLOCK, pause=lambda seconds: attribute.write_text("1\n")):
+        assert attribute.read_text() == "1\n"
+        assert fake.done
+
+
 def test_a_device_that_is_never_configured_is_given_up(seen: DeviceSeen, fake: FakeUsb) -> None:
     (Path(seen.sys_path) / "bConfigurationValue").write_text("\n")
     passing = Clock()
@@ -179,7 +188,7 @@ def test_a_device_that_is_never_configured_is_given_up(seen: DeviceSeen, fake: F
     with pytest.raises(LinkTimeoutError), PyusbLink(seen, UNLOCK, pause, passing):
         pass
     assert not fake.done
-    assert passing.seconds < 3
+    assert passing.seconds < 6
 
 
 def test_a_device_that_came_up_anew_is_not_opened(tree: Tree, seen: DeviceSeen, fake: FakeUsb) -> None:

@@ -1,5 +1,7 @@
 """Looking at the bus: what is seen, what is left out, and where things are plugged in."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -211,6 +213,53 @@ def test_a_device_without_readable_descriptors_is_never_authorised(tree: Tree) -
     with pytest.raises(BusError):
         authorise(look_at_one(tree))
     assert (folder / "authorized").read_text() == "0\n"
+
+
+class Refusing:
+    """Stands in for os.open: refuses the right to write so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self._open = os.open
+
+    def __call__(self, path: Path, flags: int) -> int:
+        if self.times:
+            self.times -= 1
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return self._open(path, flags)
+
+
+def test_authorising_waits_for_the_rule_that_gives_the_right_to(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tree.plug(authorized=0)
+    device = look_at_one(tree)
+    monkeypatch.setattr("station.device.watch.authorising.os.open", Refusing(3))
+    pauses: list[float] = []
+    authorise(device, pauses.append, lambda: 0.0)
+    assert len(pauses) == 3
+    assert (folder / "authorized").read_text()[0] == "1"
+
+
+def test_without_the_right_authorising_is_given_up(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree.plug(authorized=0)
+    device = look_at_one(tree)
+    monkeypatch.setattr("station.device.watch.authorising.os.open", Refusing(1000))
+    pauses: list[float] = []
+    with pytest.raises(BusError):
+        authorise(device, pauses.append, lambda: sum(pauses))
+    assert sum(pauses) < 6
+
+
+@pytest.mark.parametrize(("code", "allowed"), [("ff", True), ("ef", True), ("e0", False), ("02", False), ("09", False)])
+def test_a_device_whose_own_class_binds_a_driver_is_not_authorised(tree: Tree, code: str, allowed: bool) -> None:
+    folder = tree.plug(authorized=0)
+    (folder / "bDeviceClass").write_text(code + "\n")
+    device = look_at_one(tree)
+    if allowed:
+        authorise(device)
+    else:
+        with pytest.raises(BusError):
+            authorise(device)
+    assert (folder / "authorized").read_text()[0] == ("1" if allowed else "0")
 
 
 def test_new_disks_are_no_change_of_face(tree: Tree) -> None:
