@@ -8,10 +8,10 @@ Source: Linux, Documentation/usb/authorization.rst.
 """
 
 import os
-import time
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
-from station import clock
 from station import clock
 from station.device.watch.bus import check_unchanged
 from station.device.watch.errors import BusError
@@ -23,12 +23,7 @@ from station.records.bus import CLASS_MASS_STORAGE, CLASS_STILL_IMAGE, CLASS_VEN
 _BY_INTERFACE, _MISCELLANEOUS = 0x00, 0xEF
 _DEVICE_CLASSES = frozenset({_BY_INTERFACE, CLASS_STILL_IMAGE, CLASS_MASS_STORAGE, _MISCELLANEOUS, CLASS_VENDOR})
 
-_RULES_SECONDS = 5.0
-_PAUSE_SECONDS = 0.02
-
-
-# A look can be quicker than the udev rule that lets the dock write to the attribute.
-_PATIENCE_SECONDS, _TRY_AGAIN_SECONDS = 5.0, 0.02
+_RULES_SECONDS, _PAUSE_SECONDS = 5.0, 0.02
 
 
 def authorise(
@@ -47,7 +42,7 @@ def authorise(
     if not device.interfaces:
         raise BusError(f"the device at {device.port} told no interfaces", kept="it stays unauthorised")
     attribute = Path(device.sys_path) / "authorized"
-    file = _open(attribute)
+    file = _open(attribute, pause or threading.Event().wait, monotonic)
     try:
         check_unchanged(device)
         _check_class(device)
@@ -58,30 +53,17 @@ def authorise(
         os.close(file)
 
 
-def _open(attribute: Path) -> int:
-    deadline = clock.monotonic() + _RULES_SECONDS
-    while True:
-        try:
-            return os.open(attribute, os.O_WRONLY | os.O_CLOEXEC)
-        except PermissionError as error:
-            # A hint about another device made us look before udev was done with this one; or it refuses this one.
-            if clock.monotonic() > deadline:
-                raise as_bus_error(error, attribute) from error
-            time.sleep(_PAUSE_SECONDS)
-        except OSError as error:
-            raise as_bus_error(error, attribute) from error
-
-
 def _open(attribute: Path, pause: Callable[[float], object], monotonic: Callable[[], float]) -> int:
     """Open for writing, waiting for the right to; `pause` waits that many seconds."""
-    ends = monotonic() + _PATIENCE_SECONDS
+    ends = monotonic() + _RULES_SECONDS
     while True:
         try:
             return os.open(attribute, os.O_WRONLY | os.O_CLOEXEC)
         except OSError as error:
-            if error.errno != errno.EACCES or monotonic() >= ends:
+            # A hint about another device made us look before udev was done with this one; or it refuses this one.
+            if not isinstance(error, PermissionError) or monotonic() >= ends:
                 raise as_bus_error(error, attribute) from error
-        pause(_TRY_AGAIN_SECONDS)
+        pause(_PAUSE_SECONDS)
 
 
 def _check_class(device: DeviceSeen) -> None:
