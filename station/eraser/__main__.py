@@ -1,6 +1,6 @@
-"""The eraser's process: `python -m station.eraser --vkey FILE`, with one ticket on stdin and the answers on stdout.
+"""The eraser's process: `python -m station.eraser`, with one ticket on stdin and the answers on stdout.
 
-Guarantees: where the log's public key lies is told at the start, never by a ticket; this parent, which has root's
+Guarantees: the log's public key is that of the home told at the start, never of a ticket; this parent, which has root's
 rights, reads no more of a ticket than its first line and nothing at all of a card; the child that does has neither
 rights nor files but the open card. Whatever becomes of that child, the disk is write-protected again and the last
 line says how it ended. Exit code 0 when every file was answered, else 1.
@@ -18,12 +18,13 @@ from typing import NoReturn
 
 from pydantic import ValidationError
 
+from station.config import home_folder, load_home
 from station.device.erase.formats import RefusedError
 from station.eraser.disk import open_disk
 from station.eraser.lines import Lines
 from station.eraser.work import load, make_say, work
-from station.errors import LedgerError, SandboxError
-from station.ledger.keys import load_verifier
+from station.errors import ConfigError, HomeError, LedgerError, SandboxError
+from station.ledger.keys import VERIFIER_FILE, load_verifier
 from station.ledger.note import VerifierKey
 from station.records.ticket import Ended, Refusal, TicketHead
 from station.sandbox.confinement import Limits, confine
@@ -38,15 +39,16 @@ _ADDRESS_SPACE_BYTES = 1024**3
 def main(arguments: Sequence[str]) -> int:
     """Carry out the one ticket on stdin; returns the exit code."""
     parser = argparse.ArgumentParser(prog="station.eraser", description="Erase what one ticket proves to be kept.")
-    parser.add_argument("--vkey", type=Path, required=True, help="the log's public key, log.vkey")
-    parser.add_argument("--user", default="nobody", help="whom the child becomes that reads the card")
+    parser.add_argument("--home", type=Path, help="the station's home; default $STATION_HOME")
+    parser.add_argument("--vkey", type=Path, help="the log's public key, instead of the home's")
+    parser.add_argument("--user", help="whom the child becomes that reads the card, instead of the home's parser_user")
     parser.add_argument("--image", type=Path, action="append", default=[], help="an image file tickets may name")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in _STOPPING:
         signal.signal(number, _stop)
     try:
-        status = _serve(options.vkey, options.user, options.image)
+        status = _serve(*_settings(options), options.image)
     except RefusedError as error:
         return _break_off(error.reason, error.message)
     except SystemExit:
@@ -56,11 +58,17 @@ def main(arguments: Sequence[str]) -> int:
     return status
 
 
-def _serve(vkey: Path, user: str, images: list[Path]) -> int:
+def _settings(options: argparse.Namespace) -> tuple[VerifierKey, str]:
     try:
-        key = load_verifier(vkey)
-    except LedgerError as error:
+        if options.vkey is not None and options.user is not None:
+            return load_verifier(options.vkey), options.user
+        home = load_home(home_folder(options.home))
+        return load_verifier(options.vkey or home.root / VERIFIER_FILE), options.user or home.settings.parser_user
+    except (LedgerError, HomeError, ConfigError) as error:
         raise RefusedError(Refusal.NO_LOG_KEY, error.message) from error
+
+
+def _serve(key: VerifierKey, user: str, images: list[Path]) -> int:
     lines = Lines(_STDIN)
     try:
         head = TicketHead.model_validate_json(lines.next())

@@ -110,7 +110,7 @@ class _Job:
         """Check one file in every way; a file that does not pass is refused, and None is returned."""
         try:
             wanted = check_file(line, head.recorder, checkpoint)
-            volume = self._volume(line.volume)
+            volume = self._volume(line.volume - head.first_volume)
             found = volume.find(wanted)
             if found.provable and self._hash(number, volume.open_content(found)) != line.sha256:
                 if found.live:

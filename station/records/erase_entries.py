@@ -7,8 +7,8 @@ from pydantic import Field
 from station.records.entries import Actor, Entry, Part, Sha256
 from station.records.ticket import Refusal
 
-# More files than these are told by the listing alone: a part of an entry has 64 KiB.
-LISTED_FILES = 300
+# More than these are told by the listing alone: an entry has 64 KiB for all its parts.
+LISTED_CLIPS, LISTED_FILES = 1500, 500
 
 
 class ErasePolicy(Part):
@@ -37,15 +37,15 @@ class EraseAuthorised(Entry):
         files: int = Field(ge=0)
         size_bytes: int = Field(ge=0)
         left: dict[str, int] = Field(default_factory=dict)
-        clips: tuple[str, ...] = Field(default=(), max_length=LISTED_FILES)
+        clips: tuple[str, ...] = Field(default=(), max_length=LISTED_CLIPS)
         listing: dict[str, Sha256] | None = None
 
     fact: Fact
     actor: Actor | None = None
 
     def subjects(self) -> tuple[str, ...]:
-        """Return the erasing, its docking and its recorder."""
-        return (f"erasing:{self.fact.erasing}", f"docking:{self.fact.docking}", f"recorder:{self.fact.recorder}")
+        """Return the erasing, its docking, its recorder, and all erasings of that recorder, which find it again."""
+        return _subjects(self.fact.erasing, self.fact.docking, self.fact.recorder)
 
 
 class ErasedFile(Part):
@@ -88,5 +88,14 @@ class EraseCompleted(Entry):
     detail: Detail | None = None
 
     def subjects(self) -> tuple[str, ...]:
-        """Return the erasing, its docking and its recorder."""
-        return (f"erasing:{self.fact.erasing}", f"docking:{self.fact.docking}", f"recorder:{self.fact.recorder}")
+        """Return the erasing, its docking, its recorder, and all erasings of that recorder, which find it again."""
+        return _subjects(self.fact.erasing, self.fact.docking, self.fact.recorder)
+
+
+def erasings_of(recorder: str) -> str:
+    """Return the subject under which all erasings of one recorder are found."""
+    return f"erasings:{recorder}"
+
+
+def _subjects(erasing: str, docking: str, recorder: str) -> tuple[str, ...]:
+    return (f"erasing:{erasing}", f"docking:{docking}", f"recorder:{recorder}", erasings_of(recorder))

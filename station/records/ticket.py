@@ -65,7 +65,8 @@ class TicketHead(Line):
     """Which disk, in which session, of which recorder, under which signed checkpoint, and how many files follow.
 
     `diskseq` is the kernel's number of this very appearance of the disk (0 for an image file); `session` names the USB
-    enumeration for the log; `checkpoint` is the text of a signed note.
+    enumeration for the log; `checkpoint` is the text of a signed note. Of a recorder with several disks,
+    `first_volume` is the number that this disk's first file system has among all of them.
     """
 
     kind: Literal["ticket"] = "ticket"
@@ -74,6 +75,7 @@ class TicketHead(Line):
     diskseq: int = Field(ge=0)
     session: str = Field(max_length=200)
     recorder: str = Field(min_length=1, max_length=128)
+    first_volume: int = Field(default=0, ge=0, le=255)
     checkpoint: str = Field(max_length=256 * 1024)
     files: int = Field(ge=1, le=TICKET_FILES)
 

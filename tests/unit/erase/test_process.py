@@ -29,7 +29,7 @@ def vkey(tmp_path: Path) -> Path:
 
 
 def start(vkey: Path, *options: str | Path) -> "subprocess.Popen[bytes]":
-    argv = [sys.executable, "-P", "-m", "station.eraser", "--vkey", str(vkey), *map(str, options)]
+    argv = [sys.executable, "-P", "-m", "station.eraser", "--vkey", str(vkey), "--user", "nobody", *map(str, options)]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
     return subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd="/"
@@ -92,6 +92,20 @@ def test_without_the_log_s_key_nothing_is_done(taken_in, tmp_path):
     assert [each.reason for each in said] == [Refusal.NO_LOG_KEY] and code == 1
 
 
+def test_the_key_and_the_user_are_those_of_the_home(taken_in, vkey, tmp_path):
+    image, _, book = taken_in
+    (tmp_path / "station.toml").write_text('parser_user = "nobody"\n')
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "station.eraser", "--image", str(image)],
+        input=ticket(book, image, PATH),
+        capture_output=True,
+        env=environment | {"STATION_HOME": str(tmp_path)},
+        cwd="/",
+    )
+    assert [answers.validate_json(line).event for line in done.stdout.splitlines()] == ["file", "ended"], done.stderr
+
+
 def test_a_disk_that_is_not_there_is_told(taken_in, vkey, tmp_path):
     _, _, book = taken_in
     said, _ = ask(vkey, ticket(book, tmp_path / "sdx", PATH))
@@ -115,6 +129,7 @@ class Disk:
         return run("blockdev", "--getro", self.node).strip() == "1"
 
     def remove(self) -> None:
+        self.protect(False)  # the flag would stay with the loop device, for whoever takes it next
         run("losetup", "--detach", self.node)
 
 
@@ -199,7 +214,7 @@ def test_the_child_that_looks_at_the_card_has_neither_root_nor_more_than_the_car
     process, child = begin(book, vkey, disk)
     try:
         status = Path(f"/proc/{child}/status").read_text()
-        opened = {os.readlink(each) for each in Path(f"/proc/{child}/fd").iterdir()}
+        opened = {str(each.readlink()) for each in Path(f"/proc/{child}/fd").iterdir()}
     finally:
         process.communicate(timeout=30)
     assert "Uid:\t65534\t65534\t65534\t65534" in status and "CapEff:\t0000000000000000" in status
@@ -213,7 +228,8 @@ def test_a_disk_is_protected_again_when_the_work_is_ended_by_force(taken_in, vke
     process, child = begin(book, vkey, disk)
     assert not disk.protected
     os.kill(*((child, signal.SIGKILL) if whom == "child" else (process.pid, signal.SIGTERM)))
-    out, _ = process.communicate(timeout=30)
+    process.wait(30)  # before its stdin is closed, which would end the ticket by itself
+    out, _ = process.communicate()
     end = answers.validate_json(out.splitlines()[-1])
     assert isinstance(end, Ended) and not end.complete
     assert end.reason == (Refusal.DIED if whom == "child" else Refusal.STOPPED)
