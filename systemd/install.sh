@@ -177,7 +177,9 @@ hand_over() {
 start() {
 	booted || { say "systemd does not run here: nothing was started"; return; }
 	systemctl enable --quiet station.target
-	systemctl restart station.target
+	# Bounded: after an update the catalogue may be built anew first, which systemd waits for and we need not.
+	timeout 60 systemctl restart station.target ||
+		say "the station is still starting, or could not: systemctl status 'station-*'"
 }
 
 uninstall() {

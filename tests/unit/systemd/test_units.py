@@ -136,6 +136,7 @@ def test_every_setting_that_hardens_is_explained() -> None:
     told = set(re.findall(r"^\| `([A-Za-z]+)", (SYSTEMD / "README.md").read_text(), re.MULTILINE))
     plain = {"Type", "NotifyAccess", "Environment", "ExecStart", "Restart", "RestartSec", "TimeoutStopSec", "KillMode"}
     plain |= {"StandardInput", "StandardOutput", "StandardError", "Nice", "CPUWeight", "IOWeight", "RuntimeMaxSec"}
+    plain |= {"TimeoutStartSec"}
     for path in UNITS.glob("*.service"):
         service = path.read_text().partition("[Service]")[2]
         used = set(re.findall(r"^([A-Za-z]+)=", service, re.MULTILINE)) - plain
