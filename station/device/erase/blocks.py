@@ -14,6 +14,7 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 from station.direct import aligned_buffer, is_direct, read_into
@@ -68,16 +69,15 @@ class Blocks:
 
     def change(self, kind: Kind, edits: Iterable[Edit]) -> None:
         """Carry out the edits in their order, neighbours in one block at once; raises OSError."""
-        block, content = -1, b""
-        for at, keep, put in self._split(edits):
-            number, start = divmod(at, self.block_bytes)
-            if number != block:
-                self._write(kind, block, content)
-                block, content = number, self._load(number)
-            end = start + len(keep)
-            changed = int.from_bytes(content[start:end]) & int.from_bytes(keep) | int.from_bytes(put)
-            content = content[:start] + changed.to_bytes(len(keep)) + content[end:]
-        self._write(kind, block, content)
+        for number, group in groupby(self._split(edits), key=lambda piece: piece[0] // self.block_bytes):
+            before = content = self._load(number)
+            for at, keep, put in group:
+                start = at % self.block_bytes
+                end = start + len(keep)
+                changed = int.from_bytes(content[start:end]) & int.from_bytes(keep) | int.from_bytes(put)
+                content = content[:start] + changed.to_bytes(len(keep)) + content[end:]
+            if content != before:
+                self._write(kind, number, content)
 
     def settle(self) -> None:
         """Have the card keep all that was written since the last time, and read it again; raises OSError."""
@@ -101,8 +101,6 @@ class Blocks:
         return self.read(number * self.block_bytes, self.block_bytes)
 
     def _write(self, kind: Kind, number: int, content: bytes) -> None:
-        if number < 0 or self._load(number) == content:
-            return
         with aligned_buffer(self.block_bytes) as buffer:
             buffer[:] = content
             count = self._write_block(self._handle, buffer, number * self.block_bytes)

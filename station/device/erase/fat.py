@@ -85,7 +85,7 @@ class FatFormat:
         return [replace(self._file_system.place_of(slot.address), bytes([_DELETED])) for slot in slots]
 
     def free(self, clusters: tuple[range, ...]) -> list[Edit]:
-        """Clear the entries in the copies first, in whatever order writes least, then in the first table from the tail."""
+        """Clear the entries in the copies, in whatever order writes least, then in the first table from the tail."""
         first, *copies = self._layout.tables
         by_place = sorted(clusters, key=lambda run: run.start)
         edits = [edit for table in copies for run in reversed(by_place) for edit in self._free_run(table, run)]

@@ -27,6 +27,7 @@ class Slipping:
 
     def __init__(self, last: int | None = None, lose: Callable[[int], bool] = lambda _: False) -> None:
         self.count = 0
+        self.sizes: set[int] = set()
         self._last = last
         self._lose = lose
         self._unsynced: list[tuple[int, bytes]] = []
@@ -38,6 +39,7 @@ class Slipping:
                     _put(handle, at, before)
             raise YankedError
         self.count += 1
+        self.sizes.add(len(block))
         self._unsynced.append((offset, _get(handle, offset, len(block))))
         return os.pwrite(handle, block, offset)
 

@@ -1,6 +1,7 @@
 """What is deleted is gone, and everything else is as it was, whoever looks."""
 
 import contextlib
+import os
 import random
 import shutil
 import struct
@@ -9,13 +10,17 @@ from pathlib import Path
 import pytest
 import pytsk3
 
+from station.device.erase import blocks
 from station.device.erase.formats import RefusedError, Wanted
+from station.device.erase.volume import Volume
+from station.device.volume import Card
 from station.records.ticket import Refusal
 from tests.unit.erase.cards import (
     Files,
     check,
     fat_layout,
     list_card,
+    open_direct,
     read_card,
     run,
     wanted,
@@ -61,6 +66,62 @@ def test_a_random_half_is_gone_and_the_rest_is_whole_for_every_reader(make, kind
     assert read_card(image) == left
     assert read_with_sleuth_kit(image) == left
     assert check(image) == ""
+
+
+def test_a_card_that_writes_4_kib_at_once_ends_the_same(make, kind, monkeypatch):
+    image, files = make(kind)
+    gone = sorted(files)[::2]
+    ticket = [wanted(list_card(image)[path]) for path in gone]
+    other = image.with_suffix(".other")
+    shutil.copyfile(image, other)
+    delete(image, ticket)
+    monkeypatch.setattr(blocks, "_IMAGE_BLOCK_BYTES", (4096,))
+    card = Slipping()
+    delete(other, ticket, card)
+    assert card.sizes == {4096}
+    assert other.read_bytes() == image.read_bytes()
+    other.unlink()
+
+
+def test_a_file_system_in_a_partition_ends_as_one_without(make, kind):
+    image, files = make(kind)
+    gone = sorted(files)[::2]
+    start = 1024 * 1024
+    table = bytearray(start)
+    table[446:462] = struct.pack("<BBHBBHII", 0, 0, 0, 0x0C, 0, 0, start // 512, image.stat().st_size // 512)
+    table[510:512] = b"\x55\xaa"
+    behind = image.with_suffix(".disk")
+    behind.write_bytes(table + image.read_bytes())
+    delete(behind, [wanted(list_card(behind)[path]) for path in gone])
+    delete(image, [wanted(list_card(image)[path]) for path in gone])
+    assert behind.read_bytes() == table + image.read_bytes()
+    behind.unlink()
+
+
+def test_a_yank_in_the_middle_of_an_entry_of_two_sectors_leaves_the_file_deleted(make, kind):
+    image, files = make(kind)
+    crossing = [path for path, entry in list_card(image).items() if len(sectors_of(image, wanted(entry))) == 2]
+    assert crossing
+    ticket = [wanted(list_card(image)[crossing[0]])]
+    before = {"fat16": 0, "fat32": 1, "exfat": 1}[kind]  # blocks of summaries
+    with pytest.raises(YankedError):
+        delete(image, ticket, Slipping(before + 1))
+    assert crossing[0] not in read_card(image)
+    assert read_card(image).items() <= files.items()
+    ((live, freed),) = delete(image, ticket)
+    assert not live and freed
+    assert delete(image, ticket) == [(False, 0)]
+    assert check(image) == "" or kind == "exfat"  # which stays marked as it was found
+
+
+def sectors_of(image: Path, file: Wanted) -> set[int]:
+    handle = open_direct(image)
+    try:
+        seen = next(iter(Card(handle, "ascii").volumes()))
+        volume = Volume(handle, seen, blocks.Blocks(handle))
+        return {(slot.address - 3) * 32 // 512 for slot in volume.find(file).slots}
+    finally:
+        os.close(handle)
 
 
 def test_all_files_can_be_deleted_and_the_folders_stay(make, kind):
