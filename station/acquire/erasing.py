@@ -45,6 +45,7 @@ from station.records.ticket import (
 SOCKET_FILE = "erase.sock"
 SILENCE_SECONDS = 120.0
 _END_SECONDS = 10.0
+_STOP_SECONDS = 90.0
 _DETAIL_CHARACTERS = 4000
 
 
@@ -91,8 +92,7 @@ def reach_eraser(home: Home, images: Sequence[Path] = ()) -> Iterator[socket.soc
             try:
                 process.wait(_END_SECONDS)
             except subprocess.TimeoutExpired:
-                process.terminate()  # which protects the disk again before it ends
-                process.wait()
+                _stop(process)
 
 
 def erase(
@@ -217,6 +217,15 @@ def _start(home: Home, images: Sequence[Path], theirs: socket.socket) -> "subpro
     }
     with theirs:
         return subprocess.Popen(argv, stdin=theirs.fileno(), stdout=theirs.fileno(), env=environment)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()  # which protects the disk again before it ends
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:  # the disk does not even answer that
+        process.kill()
+        process.wait()
 
 
 def _hear(channel: socket.socket) -> Iterator[Answer]:

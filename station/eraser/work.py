@@ -101,6 +101,7 @@ def _read_line(line: bytes) -> TicketFile:
 class _Job:
     def __init__(self, handle: int, blocks: Blocks, say: Say) -> None:
         self.lied = False
+        self._failed = False
         self._handle, self._blocks, self._say = handle, blocks, say
         self._seen = {each.volume: each for each in Card(handle, "ascii").volumes()}
         self._volumes: dict[int, Volume | RefusedError] = {}
@@ -126,29 +127,36 @@ class _Job:
         return _Proven(number, volume, found)
 
     def delete(self, proven: list[_Proven]) -> None:
-        """Delete what is proven; after the first failure of the card nothing more is touched."""
-        failed = False
-        for each in proven:
-            if failed:
-                self.refuse(each.number, Refusal.STOPPED, "The card failed before its turn")
-                continue
-            try:
-                freed = each.volume.delete(each.found)
-            except RefusedError as error:
-                self.refuse(each.number, error.reason, error.message)
-            except OSError as error:
-                failed = True
-                self.refuse(each.number, Refusal.WRITE_FAILED, f"The card failed: {error.strerror or error}")
-            else:
-                live = each.found.live
-                self._say(FileAnswer(file=each.number, result="erased" if live else "gone", freed_clusters=freed))
-        if not failed:
-            self._finish()
+        """Delete what is proven; after the first failure of the card nothing more is touched.
+
+        When nobody listens any more no further file is, but the file systems are left as whole ones.
+        """
+        try:
+            for each in proven:
+                self._delete(each)
+        finally:
+            if not self._failed:
+                self._finish()
 
     def refuse(self, number: int, reason: Refusal, detail: str) -> None:
         """Answer that a file was not erased."""
         detail = detail[:_DETAIL_CHARACTERS]
         self._say(FileAnswer(file=number, result="refused", reason=reason, detail=detail))
+
+    def _delete(self, each: _Proven) -> None:
+        if self._failed:
+            self.refuse(each.number, Refusal.STOPPED, "The card failed before its turn")
+            return
+        try:
+            freed = each.volume.delete(each.found)
+        except RefusedError as error:
+            self.refuse(each.number, error.reason, error.message)
+        except OSError as error:
+            self._failed = True
+            self.refuse(each.number, Refusal.WRITE_FAILED, f"The card failed: {error.strerror or error}")
+        else:
+            live = each.found.live
+            self._say(FileAnswer(file=each.number, result="erased" if live else "gone", freed_clusters=freed))
 
     def _finish(self) -> None:
         for volume in self._volumes.values():

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,16 +20,27 @@ from tests.unit.erase.warrants import ORIGIN, Book, take_in_card
 PATH, OTHER = "SHORT1.MP4", "DCIM/A.MP4"
 
 
-def carry_out(image: Path, book: Book, files: Sequence[TicketFile], head: TicketHead | None = None) -> list[Answer]:
-    """Let the child's work be done here; returns what it answered."""
+def carry_out(
+    image: Path,
+    book: Book,
+    files: Sequence[TicketFile],
+    head: TicketHead | None = None,
+    hear: Callable[[Answer], None] = lambda _: None,
+) -> list[Answer]:
+    """Let the child's work be done here; returns what it answered. `hear` is told of each answer first."""
     head = head or book.head(image, len(files))
     reading, writing = os.pipe()
     with os.fdopen(writing, "wb") as stream:
         stream.write(b"".join(ticket_lines(head, (file,)).split(b"\n", 1)[1] for file in files))
     said: list[Answer] = []
+
+    def say(answer: Answer) -> None:
+        hear(answer)
+        said.append(answer)
+
     handle = open_direct(image)
     try:
-        work(Lines(reading), head, book.key.verifier, handle, said.append)
+        work(Lines(reading), head, book.key.verifier, handle, say)
     finally:
         os.close(handle)
         os.close(reading)
@@ -171,6 +182,19 @@ def test_a_card_that_fails_while_it_is_written_ends_the_work(make, monkeypatch):
     )
     said = carry_out(image, book, [book.file(PATH), book.file(OTHER)])
     assert results(said) == {0: Refusal.WRITE_FAILED, 1: Refusal.STOPPED}
+
+
+def test_when_nobody_listens_any_more_no_further_file_is_erased_and_the_card_is_left_clean(make, kind):
+    image, files = make(kind)
+    book = take_in_card(image, files)
+
+    def hang_up(_: Answer) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        carry_out(image, book, [book.file(PATH), book.file(OTHER)], hear=hang_up)
+    assert read_card(image) == {path: data for path, data in files.items() if path != PATH}
+    assert check(image) == ""
 
 
 def test_a_ticket_that_breaks_off_is_refused_before_anything_is_read(make):
