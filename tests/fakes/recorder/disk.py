@@ -77,7 +77,7 @@ class Disk:
         self.read_bytes += len(data)
         start = block * BLOCK_BYTES
         changed = {offset - start: byte for offset, byte in self.faults.corrupt.items()}
-        if self.faults.lying_blocks:
+        if self.faults.lying_blocks != frozenset():
             changed |= self._lies(block, data)
         changed = {offset: byte for offset, byte in changed.items() if 0 <= offset < len(data)}
         if not changed:

@@ -20,7 +20,7 @@ class Setup(NamedTuple):
     request_type: int
     request: int
     value: int
-    index: int
+    index: int  # type: ignore[assignment]  # the standard's name wins over tuple's method
     length: int
 
     @property

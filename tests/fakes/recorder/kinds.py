@@ -206,5 +206,7 @@ def _recorder(faces: Sequence[Face], traits: Traits) -> Recorder:
     identity = Identity(
         serial=traits.get("serial", DEFAULT_SERIAL), police_number=traits.get("police_number", "123456")
     )
-    given = {name: traits[name] for name in ("clock", "battery_percent", "delays", "monotonic") if name in traits}
+    given: dict[str, Any] = {
+        name: traits[name] for name in ("clock", "battery_percent", "delays", "monotonic") if name in traits
+    }
     return Recorder(faces, identity=identity, **given)

@@ -1,12 +1,12 @@
 """The few calls of libumockdev 0.17 that the test bed needs, by ctypes, because no wheel of its bindings exists.
 
-A test process needs nothing preloaded to host a test bed; a process that is to live in it runs with `Library.environ`.
+A test process needs nothing preloaded to host a test bed; one that is to live in it gets `Testbed.environ`.
 """
 
 import ctypes
-import ctypes.util
 from collections.abc import Callable
 from ctypes import POINTER, byref, c_char_p, c_int, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from typing import Any
 
 PRELOAD = "libumockdev-preload.so.0"
 _IOCTL_CALLBACK = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, c_void_p)
@@ -44,7 +44,7 @@ _SIGNATURES = {
 }
 
 
-def _load(name: str, signatures: dict[str, tuple]) -> ctypes.CDLL:
+def _load(name: str, signatures: dict[str, tuple[Any, ...]]) -> ctypes.CDLL:
     try:
         library = ctypes.CDLL(name)
     except OSError as error:

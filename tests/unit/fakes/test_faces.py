@@ -18,6 +18,7 @@ from tests.fakes.recorder.kinds import (
     turncoat,
 )
 from tests.fakes.recorder.plain import device_seen
+from tests.unit.fakes.scsi_host import Host
 
 UNLOCK = (0x40, 0x51, 0, 0)
 
@@ -136,3 +137,18 @@ def test_a_recorders_clock_is_off_drifts_and_is_lost() -> None:
     assert clock.read() == naive(58, 50)
     clock.reset()
     assert clock.read() == RESET_TO
+
+
+def test_an_unlocked_recorder_goes_back_to_charging_when_its_last_card_is_ejected(card: Path, tmp_path: Path) -> None:
+    second = tmp_path / "second.img"
+    second.write_bytes(bytes(512))
+    with control_recorder([card, second]) as recorder:
+        recorder.power_on()
+        recorder.become("storage")
+        recorder.finish_change()
+        host = Host(recorder)
+        host.command(b"\x1b\0\0\0\x02\0", lun=0)
+        assert not recorder.changing
+        host.command(b"\x1b\0\0\0\x02\0", lun=1)
+        recorder.finish_change()
+        assert recorder.face.name == "charging"
