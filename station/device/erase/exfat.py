@@ -90,9 +90,9 @@ class ExfatFormat:
         """Clear the InUse bit of each entry."""
         return [clear(self._file_system.place_of(slot.address), b"\x7f") for slot in slots]
 
-    def free(self, clusters: tuple[range, ...]) -> list[Edit]:
+    def free(self, clusters: tuple[range, ...]) -> tuple[list[Edit], ...]:
         """Clear the clusters' bits in the bitmap."""
-        return [clear(place, keep) for run in clusters for place, keep in self._bits(run)]
+        return ([clear(place, keep) for run in clusters for place, keep in self._bits(run)],)
 
     def begin(self) -> list[Edit]:
         """Set VolumeDirty, and PercentInUse to "not available"."""

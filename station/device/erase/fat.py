@@ -84,12 +84,14 @@ class FatFormat:
         """Put E5h into the first byte of each slot."""
         return [replace(self._file_system.place_of(slot.address), bytes([_DELETED])) for slot in slots]
 
-    def free(self, clusters: tuple[range, ...]) -> list[Edit]:
+    def free(self, clusters: tuple[range, ...]) -> tuple[list[Edit], ...]:
         """Clear the entries in the copies, in whatever order writes least, then in the first table from the tail."""
         first, *copies = self._layout.tables
         by_place = sorted(clusters, key=lambda run: run.start)
-        edits = [edit for table in copies for run in reversed(by_place) for edit in self._free_run(table, run)]
-        return edits + [edit for run in reversed(clusters) for edit in self._free_run(first, run)]
+        return (
+            [edit for table in copies for run in reversed(by_place) for edit in self._free_run(table, run)],
+            [edit for run in reversed(clusters) for edit in self._free_run(first, run)],
+        )
 
     def begin(self) -> list[Edit]:
         """Make FSInfo say that it does not know; nothing where there is none."""

@@ -73,8 +73,8 @@ class Format(Protocol):
     def mark(self, slots: tuple[Slot, ...]) -> list[Edit]:
         """Return the edits that delete an entry, the slot with its address first."""
 
-    def free(self, clusters: tuple[range, ...]) -> list[Edit]:
-        """Return the edits that free clusters."""
+    def free(self, clusters: tuple[range, ...]) -> tuple[list[Edit], ...]:
+        """Return the edits that free clusters, in steps each of which must be on the card before the next begins."""
 
     def begin(self) -> list[Edit]:
         """Return what is to be changed before the first file."""

@@ -85,8 +85,9 @@ class Volume:
         self._begin()
         self._blocks.change("directory", marks)
         self._blocks.settle()
-        self._blocks.change("table", self._format.free(found.clusters))
-        self._blocks.settle()
+        for step in self._format.free(found.clusters):
+            self._blocks.change("table", step)
+            self._blocks.settle()
         return sum(map(len, found.clusters))
 
     def finish(self) -> None:

@@ -191,7 +191,7 @@ def assert_harmless(said: str) -> None:
         assert not any(word in line for word in ("share", "cross", "duplicate", "bad", "invalid", "truncat")), said
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_yank_that_also_loses_what_was_not_synced_costs_no_other_file(make, kind, seed):
     image, files = make(kind)
     choose = random.Random(seed)
