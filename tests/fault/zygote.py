@@ -8,15 +8,20 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import station.pipeline  # noqa: F401 - what a docking loads only after its reader is started
 from station.cli import main
 from station.clock import monotonic
+from station.sandbox import kernel
+
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
 def serve() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    kernel.set_process_control(_PR_SET_CHILD_SUBREAPER, 1)
     for line in sys.stdin:
         order = json.loads(line)
         started = monotonic()
@@ -29,6 +34,7 @@ def serve() -> None:
             os.killpg(pid, signal.SIGKILL)
             signal.sigwait({signal.SIGCHLD})
         _, status = os.waitpid(pid, 0)
+        _bury(pid)
         answer = {
             "killed": os.WIFSIGNALED(status),
             "seconds": monotonic() - started,
@@ -36,6 +42,14 @@ def serve() -> None:
         }
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
+
+
+def _bury(group: int) -> None:
+    """Wait for what the docking had started: a reader killed before its exec holds the lock until it is gone."""
+    with suppress(ChildProcessError):
+        while True:
+            os.waitpid(-group, 0)
+    signal.sigtimedwait({signal.SIGCHLD}, 0)
 
 
 def _dock(order: dict[str, str]) -> None:
