@@ -28,8 +28,8 @@ def _known_identity(home: Home) -> str:
 def open_store(home: Home) -> LocalStore:
     """Return the home's vault; raises VaultMissingError when its disk is not there, SandboxError for no such user.
 
-    Started by root, parsers become the settings' user, who then may fill inboxes and read originals. Where the station's
-    processes have users of their own root is turned away with HomeError: what it made they could not write to.
+    Started by root, parsers become the settings' user, who then may fill inboxes and read originals. Where the
+    processes have users of their own, root is turned away with HomeError: what it made they could not write to.
     """
     if home.settings.service_group and os.geteuid() == 0:
         raise HomeError(
