@@ -53,6 +53,9 @@ class Settings(BaseModel):
     recorder_passwords: dict[str, SecretStr] = Field(
         default={}, description="by profile id; a systemd credential recorder-<profile id> goes before it"
     )
+    erase_recorders: bool = Field(default=False, description="erase from a recorder what the station provably holds")
+    erase_minimum_age_hours: int = Field(default=0, ge=0, description="how long taken in before it may be erased")
+    erase_copies: int = Field(default=1, ge=1, description="durable places it must lie in, the vault among them")
     demo: bool = False
 
 

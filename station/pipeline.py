@@ -54,10 +54,12 @@ def attend(attending: "Attending", profiles: "dict[str, Profile]") -> None:
     try:
         if attending.recognise(profiles).face.role == "charging":
             attending.unlock()
-        accounts = []
+        taken = []
         for request in attending.requests():
             with open_card(attending.home, request, attending.meter) as card:
-                accounts.append(take_in(attending.database, attending.custody, card))
+                taken.append((request, take_in(attending.database, attending.custody, card)))
+        accounts = [account for _, account in taken]
+        attending.erase(taken)
         attending.set_clock(accounts)
         show_end(attending.meter, accounts)
     except QuarantinedError as error:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from station.acquire.listing import Listing
 from station.records.terms import FileResult
 
 NOT_WHOLE = (FileResult.CHANGED, FileResult.INCOMPLETE, FileResult.FAILED)
@@ -40,7 +41,8 @@ class FileAccount:
 class Account:
     """A docking as it stands; `problem` says what kept it from going on, None when nothing did.
 
-    `faults` are troubles with the source or our disk in plain English, for the log and the terminal.
+    `listing` is what the source held, in this session; `faults` are troubles with the source or our disk in plain
+    English, for the log and the terminal.
     """
 
     docking: str
@@ -51,6 +53,7 @@ class Account:
     problem: str | None = None
     faults: tuple[str, ...] = ()
     checkpoint: str | None = None
+    listing: Listing | None = None
 
     @property
     def counts(self) -> dict[FileResult, int]:

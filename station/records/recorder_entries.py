@@ -109,7 +109,8 @@ class ClockMeasured(Entry):
     class Fact(Part):
         """`device_time` is naive in `zone`, `host_time` ours in UTC; `offset_ms` how far the recorder is ahead.
 
-        The reading is good to `uncertainty_ms`; `synchronised` tells whether our own clock followed a time source.
+        The reading is good to `uncertainty_ms`, the clock's own whole seconds included; `synchronised` tells whether
+        our own clock followed a time source.
         """
 
         recorder: str

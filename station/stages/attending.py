@@ -25,12 +25,12 @@ from station.config import Home
 from station.credentials import recorder_password
 from station.custody import Custody
 from station.database import Database
-from station.device.usb.dialect import Dialect, DialectError, Greeting, open_dialect
+from station.device.usb.dialect import Dialect, DialectError, Greeting, RefusedError, open_dialect
 from station.device.usb.eject import eject
 from station.device.usb.link import PyusbLink
 from station.device.usb.measuring import ClockReading, measure_clock
 from station.device.watch.authorising import authorise
-from station.device.watch.errors import BusError
+from station.device.watch.errors import BusError, DeviceGoneError, LinkError
 from station.digest import new_id
 from station.errors import ConfigError, SourceError
 from station.profiles.model import Profile
@@ -45,6 +45,7 @@ from station.records.bus import (
 )
 from station.records.recorder_entries import ClockMeasured, ClockSet, RecorderQuarantined
 from station.stages.docking import check_enrolled
+from station.stages.erasing import Erasing
 from station.stages.opening import Arrival, Request
 
 _logger = structlog.get_logger(__name__)
@@ -217,6 +218,22 @@ class Attending:
             done.add(chosen[0].lun)
             yield Request(Path(chosen[0].node), slot=self.meter.line.slot, arrival=self._arrival(chosen[0]))
 
+    def erase(self, taken: Sequence[tuple[Request, Account]]) -> None:
+        """Erase what the station provably holds, where the unit and the profile allow it and all disks were read whole.
+
+        Raises QuarantinedError when the recorder gave other bytes than before; StorageError, LedgerError.
+        """
+        profiles = {match.profile.id: match.profile for match in self._known.matches}
+        if not all(account.whole for _, account in taken):
+            return
+        for request, account in taken:
+            erasing = Erasing(self.home, self.database, self.custody, self.meter, profiles[account.profile])
+            arrival = request.arrival
+            if not erasing.allowed or arrival is None or arrival.disk is None:
+                continue
+            if not erasing.run(account, arrival.disk, self._present().session, arrival.first_volume):
+                raise QuarantinedError("bytes_differ", self._known.identity, account.recorder)
+
     def set_clock(self, accounts: Sequence[Account]) -> None:
         """Set the recorder's clock once everything on it is kept, if our own clock follows a time source.
 
@@ -325,11 +342,17 @@ class Attending:
                     password = recorder_password(profile.id, self.home.settings.recorder_passwords)
                     dialect = open_dialect(profile.unlock, link, password)
                     greeting = dialect.hello()
+                    if match.pending == "handshake" and not greeting.proven:
+                        raise DialectError("its answer proves nothing")
                 except ConfigError as error:
                     unset = True
                     _logger.warning("no password", port=self._bay.port, profile=profile.id, reason=error.message)
                     continue
-                except DialectError as error:
+                except RefusedError as error:  # it is this dialect: another one must not be tried on it
+                    raise QuarantinedError("unlock_refused", self._known.identity, self._known.recorder) from error
+                except DeviceGoneError:
+                    raise
+                except (DialectError, LinkError) as error:
                     _logger.info("another dialect", port=self._bay.port, profile=profile.id, reason=error.message)
                     continue
                 yield dialect, greeting, profile
@@ -339,7 +362,7 @@ class Attending:
         raise QuarantinedError("unknown_device")
 
     def _identify(self, profile: Profile, serial: str | None) -> None:
-        if not serial:
+        if not serial or not profile.believes(serial):
             raise QuarantinedError("unknown_device")
         identity = Identity(f"serial:{serial}", "serial", serial)
         self._presence.claim(identity, self._bay.port)
@@ -359,7 +382,7 @@ class Attending:
             zone=profile.clock.zone,
             host_time=clock.format_time(reading.host),
             offset_ms=self._known.offset_ms,
-            uncertainty_ms=reading.uncertainty_ms,
+            uncertainty_ms=reading.uncertainty_ms + reading.resolution_ms,
             synchronised=clock.synchronised(),
         )
         self.custody.append(ClockMeasured(fact=fact), seal=False)
@@ -370,7 +393,7 @@ class Attending:
             profiles=known.matches,
             claim=lambda identity: self._presence.claim(identity, self._bay.port),
             identity=known.identity,
-            disk=disk.lun,
+            disk=disk,
             offset_ms=known.offset_ms,
         )
 

@@ -124,7 +124,7 @@ class Docking:
 
     def start(self, listing: Listing) -> None:
         """Enter the docking itself."""
-        self.account.listing_whole = listing.whole
+        self.account.listing, self.account.listing_whole = listing, listing.whole
         self.account.faults = tuple(listing.faults)
         slot, actor = self._meter.line.slot, self._card.request.actor
         entry = start_entry(self.account, self._profile, listing, self._card.reading, slot=slot, actor=actor)

@@ -19,6 +19,7 @@ from station.evidence.store import LocalStore, Staging
 from station.profiles.library import load_profiles, named_profile
 from station.profiles.model import Profile
 from station.profiles.usb import FaceMatch, choose_by_label
+from station.records.bus import DiskSeen
 from station.records.entries import Actor
 
 _VOLUMES_A_DISK = 64
@@ -29,14 +30,14 @@ class Arrival:
     """What the dock knows of a recorder plugged into it; such a recorder is read only if it is enrolled.
 
     `identity` is None when only its card can tell which one it is; `claim` notes that it is here, and raises
-    QuarantinedError when another at the dock says it is the same; `disk` is the LUN; `offset_ms` how far its clock is
-    ahead of ours, None where it could not be read.
+    QuarantinedError when another at the dock says it is the same; `disk` is the one to read; `offset_ms` how far its
+    clock is ahead of ours, None where it could not be read.
     """
 
     profiles: Sequence[FaceMatch]
     claim: Callable[[Identity], None]
     identity: Identity | None = None
-    disk: int = 0
+    disk: DiskSeen | None = None
     offset_ms: int | None = None
 
     def choose(self, labels: Sequence[str | None]) -> Profile:
@@ -49,7 +50,7 @@ class Arrival:
     @property
     def first_volume(self) -> int:
         """The number of the disk's first volume: volumes of two disks of one recorder must not be taken for one."""
-        return self.disk * _VOLUMES_A_DISK
+        return self.disk.lun * _VOLUMES_A_DISK if self.disk else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from station import clock
+from station.acquire import erasing
 from station.actions import recorders
 from station.board import SlotBoard, read_slots, slot_meter
 from station.config import Home
@@ -21,6 +22,7 @@ from station.profiles.usb import Unlock
 from station.records.bus import DeviceSeen, DiskSeen
 from station.records.entries import Actor
 from station.stages import attending as stage
+from station.stages import erasing as erase_stage
 from station.stages.attending import Attending, Bay, Presence
 from tests.fakes.recorder import Recorder
 from tests.fakes.recorder.clock import RecorderClock
@@ -62,7 +64,7 @@ class ModelBay(Bay):
             seen = replace(seen, authorized=False)
         if self.recorder.face.name == "storage" and self.authorized:
             found = [
-                DiskSeen(str(image), lun, image.stat().st_size, 1 + lun, self.read_only)
+                DiskSeen(str(image), lun, image.stat().st_size, 0, self.read_only)
                 for lun, image in enumerate(self.images)
             ]
             seen = replace(seen, disks=tuple(found))
@@ -303,3 +305,59 @@ def test_a_recorder_is_found_by_the_dialect_it_answers_in(desk: Desk, card: Path
     enrol(desk, "1D70D5001", "bc-plus-1d70-single")
     line = desk.attend(desk.plug(bcplus_recorder(card, serial="1D70D5001"), card))
     assert (line.state, line.new) == ("done", 2)
+
+
+@pytest.fixture
+def erasing_desk(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """The desk of a unit that has its recorders erased; the eraser takes the card image for a disk."""
+    settings = desk.station.root / "station.toml"
+    settings.write_text(f"erase_recorders = true\n{settings.read_text(encoding='utf-8')}", encoding="utf-8")
+    desk.home = desk.station.home
+
+    def reach(home: Home) -> Any:
+        images = [image for bay in desk.bays.values() for image in bay.images]
+        return erasing.reach_eraser(home, images)
+
+    monkeypatch.setattr(erase_stage, "reach_eraser", reach)
+    return desk
+
+
+def test_nothing_is_erased_unless_the_unit_says_so(desk: Desk, card: Path) -> None:
+    enrol(desk)
+    before = card.read_bytes()
+    assert desk.attend(desk.plug(control_recorder(card), card)).state == "done"
+    assert card.read_bytes() == before and not desk.entries("erase.authorised")
+
+
+def test_what_is_provably_held_is_erased_and_entered(erasing_desk: Desk, card: Path) -> None:
+    enrol(erasing_desk)
+    bay = erasing_desk.plug(control_recorder(card), card)
+    assert erasing_desk.attend(bay).state == "done"
+    (authorised,), (completed,) = erasing_desk.entries("erase.authorised"), erasing_desk.entries("erase.completed")
+    assert authorised["fact"]["files"] == completed["fact"]["erased"] == 2
+    kinds = erasing_desk.types()
+    assert kinds.index("docking.finished") < kinds.index("erase.authorised") < kinds.index("erase.completed")
+    bay.recorder.power_off()
+    erasing_desk.presence.release(PORT)
+    line = erasing_desk.attend(erasing_desk.plug(control_recorder(card), card))
+    assert (line.state, line.new, line.held) == ("done", 0, 0)
+    assert len(erasing_desk.entries("clip.ingested")) == 2
+
+
+def test_other_bytes_at_the_second_reading_quarantine_the_recorder(
+    erasing_desk: Desk, card: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol(erasing_desk)
+    reach = erase_stage.reach_eraser
+
+    def lie(home: Home) -> Any:
+        content = card.read_bytes()
+        at = content.index(FILES["DCIM/100MEDIA/REC_0002.mp4"][:600]) + 300
+        card.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        return reach(home)
+
+    monkeypatch.setattr(erase_stage, "reach_eraser", lie)
+    line = erasing_desk.attend(erasing_desk.plug(control_recorder(card), card))
+    assert (line.state, line.problem) == ("quarantined", "bytes_differ")
+    (completed,) = erasing_desk.entries("erase.completed")
+    assert completed["fact"]["erased"] == 0 and completed["fact"]["refused"]["digest_differs"] == 1
