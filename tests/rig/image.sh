@@ -105,12 +105,12 @@ assemble() {
 }
 
 fetch
-export -f assemble say
-export here out release work MODULES UNITS SECONDS
 if [ "$(id -u)" = 0 ]; then
 	assemble
 else
-	fakeroot bash -euo pipefail -c assemble
+	# As text: the shell that fakeroot is written in drops exported functions.
+	export here out release MODULES UNITS
+	fakeroot bash -euo pipefail -c "$(declare -f assemble say); assemble"
 fi
 python3 "$here/vmlinux.py" "kernel/boot/vmlinuz-$release" "$out/vmlinux"
 echo "$release" >"$out/release"
