@@ -176,7 +176,9 @@ class Machine:
 
     def _wait_for_agent(self, seconds: float) -> None:
         end = clock.monotonic() + seconds
-        while not self.agent.synchronise(1.0):
+        patience = 1.0
+        while not self.agent.synchronise(patience):
+            patience = min(patience * 1.5, 8.0)  # what nobody reads yet stays in the socket, which must not fill up
             if clock.monotonic() > end:
                 raise RigError(f"the guest's agent did not answer within {seconds:.0f} s: {self.logs()}")
             self._check_alive()
