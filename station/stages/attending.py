@@ -156,6 +156,7 @@ class Attending:
     def recognise(self, profiles: dict[str, Profile]) -> FaceMatch:
         """Match the device on what sysfs tells, and let it be configured; raises QuarantinedError, BusError."""
         seen = self._present()
+        self.meter.update(recorder_name=seen.serial or seen.product, force=True)
         try:
             self._known.matches = match_faces(profiles, seen)
         except AmbiguousProfileError as error:

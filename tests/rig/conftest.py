@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.rig)
             if item.get_closest_marker("timeout") is None:
-                item.add_marker(pytest.mark.timeout(TEST_SECONDS))
+                item.add_marker(pytest.mark.timeout(TEST_SECONDS, func_only=True))  # set-up bounds itself
 
 
 @pytest.hookimpl(hookwrapper=True)

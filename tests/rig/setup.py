@@ -4,18 +4,25 @@ In the guest the working tree lies at /opt/station, complete and read-only, with
 script behind `make install-system` finds the programs in place and does the rest as it does on a box.
 """
 
-from tests.rig.guest import Guest
+from tests.rig.guest import HOME, Guest
 from tests.rig.vm import DOCK_CONTROLLER
 
 SERVICES = ("station-sign.service", "station-web.service", "station-dock.service", "station-transcode.service")
-SETUP_SECONDS = 180.0
+SETUP_SECONDS = 300.0
+PASSWORDS = {"acme-control": "87654321", "bc-plus-1d70-single": "888888"}
+SETTINGS = ("slots = 16", "erase_recorders = false")
 
 
 def set_up(guest: Guest) -> None:
     """Install the station with the controller `dock` as its dock, and let its services come up."""
     guest.run("systemctl is-system-running --wait", seconds=60, codes=(0, 1))
-    install = "/opt/station/systemd/install.sh all"
-    guest.run(f"DOCK_CONTROLLERS={DOCK_CONTROLLER} {install}", seconds=SETUP_SECONDS)
+    for profile, password in PASSWORDS.items():
+        guest.run(f"mkdir -p /etc/station/recorder && printf %s {password} > /etc/station/recorder/{profile}")
+    for step in ("files", "users", "units", "init"):
+        guest.run(f"DOCK_CONTROLLERS={DOCK_CONTROLLER} /opt/station/systemd/install.sh {step}", seconds=SETUP_SECONDS)
+    for setting in SETTINGS:
+        guest.run(f"sed -i '1i {setting}' {HOME}/station.toml")
+    guest.run("/opt/station/systemd/install.sh start", seconds=SETUP_SECONDS)
     services = " ".join(SERVICES)
     guest.wait(
         lambda: guest.run(f"systemctl is-active {services}", codes=range(8)).code == 0,

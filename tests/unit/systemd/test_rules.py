@@ -112,6 +112,11 @@ def test_anything_else_is_refused(interfaces: str) -> None:
     assert ("authorized", "1") not in found.written
 
 
+def test_what_udev_could_not_list_is_left_to_the_dock_and_to_the_interface_rules() -> None:
+    found = settled(usb(""))
+    assert found.env["STATION_REFUSED"] == "" and found.group == "station-dock"
+
+
 @pytest.mark.parametrize("interfaces", [":090000:030101:", ":090000:080650:", STORAGE])
 def test_a_hub_that_is_more_than_a_hub_is_refused(interfaces: str) -> None:
     found = settled(usb(interfaces, device_class="09"))
