@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from station.errors import ConfigError
 
 # The first form is for a credential of its own in a drop-in; the second is what systemd makes of the file <profile>
-# in a folder loaded as `recorder` (LoadCredential= in systemd.exec(5)).
-_NAMES = ("recorder-{}", "recorder_{}")
+# in a folder loaded as `recorder` or `recorder-encrypted` (LoadCredential= in systemd.exec(5)).
+_NAMES = ("recorder-{}", "recorder_{}", "recorder-encrypted_{}")
 _PROFILE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}")
 _MAX_BYTES = 1024
 
