@@ -11,11 +11,14 @@ import signal
 import sys
 import threading
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 
 from station.acquire.copy import Copier
 from station.device.folder import Folder
-from station.device.opener import start_opener
+from station.device.mtp import Mtp
+from station.device.opener import Opener, start_opener
+from station.device.usbfs import Usbfs
 from station.device.volume import Card, Source
 from station.errors import StationError
 from station.records.reading import CopyOrder, Done, Fault, Listed, Message, ReaderOptions
@@ -52,7 +55,7 @@ def _run(options: ReaderOptions) -> None:
     for name in (*_CODECS, options.code_page):
         codecs.lookup(name)
     staging = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    with start_opener(options.source) if options.folder else nullcontext() as opener:
+    with start_opener(options.source) if options.kind == "folder" else nullcontext() as opener:
         confine(
             readable=[options.source],
             writable=[staging],
@@ -60,10 +63,21 @@ def _run(options: ReaderOptions) -> None:
             user=options.user,
             die_with_parent=options.parent,
         )
-        source: Source = Folder(opener, direct=options.direct) if opener else Card(options.source, options.code_page)
-        _list(source)
-        _copy(source, CopyOrder.model_validate_json(sys.stdin.buffer.readline()), staging)
+        with _open(options, opener) as source:
+            _list(source)
+            _copy(source, CopyOrder.model_validate_json(sys.stdin.buffer.readline()), staging)
         _say(Done())
+
+
+@contextmanager
+def _open(options: ReaderOptions, opener: Opener | None) -> Iterator[Source]:
+    if opener is not None:
+        yield Folder(opener, direct=options.direct)
+    elif options.kind == "mtp":
+        with closing(Usbfs(options.source)) as pipe, closing(Mtp(pipe)) as recorder:
+            yield recorder
+    else:
+        yield Card(options.source, options.code_page)
 
 
 def _say(message: Message) -> None:

@@ -43,6 +43,13 @@ _MAX_LINE_BYTES = 4 * 1024 * 1024
 _STDERR_TAIL_BYTES = 4096
 _PIPE_BYTES = 64 * 1024
 _BLKROGET = 0x125E  # linux/fs.h
+_USB_MAJOR = 189  # Linux, admin-guide/devices.txt
+_READER_KINDS: dict[str, Literal["card", "folder", "mtp"]] = {
+    "device": "card",
+    "image": "card",
+    "folder": "folder",
+    "mtp": "mtp",
+}
 _END_SECONDS = 5.0
 _REFUSED = 2  # the reader's exit status when it ended by its own decision, having said why on stderr
 
@@ -52,15 +59,16 @@ class OpenSource:
     """An opened source: its descriptor, what it is, and for a block device whether the kernel holds it read-only."""
 
     handle: int
-    kind: Literal["device", "image", "folder"]
+    kind: Literal["device", "image", "folder", "mtp"]
     read_only: bool | None
     size_bytes: int | None
 
 
-def open_source(path: Path, *, direct: bool) -> OpenSource:
+def open_source(path: Path, *, direct: bool, usb: bool = False) -> OpenSource:
     """Open a block device, image file or folder read-only; raises SourceError.
 
-    With `direct` a card is read past the page cache wherever its file system allows that.
+    With `direct` a card is read past the page cache wherever its file system allows that. With `usb` the path may also
+    be the usbfs node of a recorder that speaks MTP, which the kernel wants open for writing to carry questions too.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -70,6 +78,10 @@ def open_source(path: Path, *, direct: bool) -> OpenSource:
         mode = os.fstat(handle).st_mode
         if stat.S_ISDIR(mode):
             return OpenSource(handle, "folder", None, None)
+        if usb and stat.S_ISCHR(mode) and os.major(os.fstat(handle).st_rdev) == _USB_MAJOR:
+            node = os.open(f"/proc/self/fd/{handle}", os.O_RDWR | os.O_CLOEXEC)
+            os.close(handle)
+            return OpenSource(node, "mtp", None, None)
         if not (stat.S_ISBLK(mode) or stat.S_ISREG(mode)):
             raise SourceError(f"{path} is neither a block device, nor an image file, nor a folder")
         if direct:
@@ -99,13 +111,14 @@ class Reading:
         user: str,
         direct: bool = True,
         writable: bool = True,
+        usb: bool = False,
         silence_seconds: float = SILENCE_SECONDS,
         command: tuple[str, ...] | None = None,
     ) -> None:
         """Prepare to read `source` into the empty folder `inbox`, which belongs to `user` when root starts this.
 
-        With `writable` False a block device is read only if the kernel refuses writes to it. `code_page` decodes FAT
-        short names for display. `command` is the reader's program, for tests.
+        With `writable` False a block device is read only if the kernel refuses writes to it; `usb`: see `open_source`.
+        `code_page` decodes FAT short names for display. `command` is the reader's program, for tests.
         """
         self.source = source
         self._inbox = inbox
@@ -113,6 +126,7 @@ class Reading:
         self._user = user
         self._direct = direct
         self._writable = writable
+        self._usb = usb
         self._silence_seconds = silence_seconds
         self._command = command or READER
         self._lines = bytearray()
@@ -121,7 +135,7 @@ class Reading:
 
     def __enter__(self) -> Self:
         """Open the source and start the reader; raises SourceError."""
-        self.opened = open_source(self.source, direct=self._direct)
+        self.opened = open_source(self.source, direct=self._direct, usb=self._usb)
         if not self._writable and self.opened.read_only is False:
             os.close(self.opened.handle)
             raise SourceError(
@@ -197,7 +211,7 @@ class Reading:
     def _start(self, opened: OpenSource) -> "subprocess.Popen[bytes]":
         options = ReaderOptions(
             source=opened.handle,
-            folder=opened.kind == "folder",
+            kind=_READER_KINDS[opened.kind],
             direct=self._direct,
             code_page=self._code_page,
             user=self._user,

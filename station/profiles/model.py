@@ -130,6 +130,10 @@ class Profile(_Section):
             raise ValueError("clock.read and clock.set need a dialect: [unlock]")
         if self.identity.serial_from == "handshake" and self.unlock is None:
             raise ValueError("identity.serial_from handshake needs a dialect: [unlock]")
+        if self.transport.kind == "mtp" and self.erase.allowed:
+            raise ValueError("erase.allowed needs a card that can be read past all caches: not transport.kind mtp")
+        if self.transport.kind == "mtp" and self.identity.serial_from not in ("usb", "handshake"):
+            raise ValueError("transport.kind mtp needs identity.serial_from usb or handshake: no volume has a serial")
         if self.identity.serial_from == "usb" and not self.faces:
             raise ValueError("identity.serial_from usb needs [[faces]]")
         return self

@@ -89,7 +89,7 @@ class Volume(Part):
 
 
 class DockingStarted(Entry):
-    """A recorder, card image or folder was opened for reading."""
+    """A recorder (its disk, or the whole by MTP), a card image or a folder was opened for reading."""
 
     TYPE: ClassVar[str] = "docking.started"
 
@@ -100,7 +100,7 @@ class DockingStarted(Entry):
         recorder: str
         profile: str
         profile_version: str
-        source_kind: Literal["device", "image", "folder"]
+        source_kind: Literal["device", "image", "folder", "mtp"]
         slot: int | None = None
         volumes: tuple[Volume, ...] = ()
         tools: dict[str, str] = Field(default_factory=dict)

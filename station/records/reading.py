@@ -28,8 +28,8 @@ class RawName(Message):
 class RawTimes(Message):
     """Times as stored, `YYYY-MM-DDTHH:MM:SS[.ffffff]`, without zone where the file system stores none.
 
-    `zone_offset_minutes` is exFAT's stored UTC offset of the modification time; 0 where the file system stores UTC
-    (NTFS, ext, folders); None where no offset is stored.
+    `zone_offset_minutes` is the UTC offset of the modification time that exFAT or MTP tells; 0 where the file system
+    stores UTC (NTFS, ext, folders); None where no offset is stored.
     """
 
     modified: str | None = None
@@ -44,7 +44,7 @@ class VolumeSeen(Message):
     event: Literal["volume"] = "volume"
     volume: int = Field(ge=0, description="index of the file system in the source, from 0")
     offset_bytes: int = Field(ge=0)
-    file_system: str = Field(description="fat12|fat16|fat32|exfat|ntfs|ext|…|folder")
+    file_system: str = Field(description="fat12|fat16|fat32|exfat|ntfs|ext|…|folder|mtp")
     serial: str | None = Field(default=None, description="volume serial number, hex")
     label: str | None = None
 
@@ -58,7 +58,8 @@ class EntrySeen(Message):
     `state`: file (copyable) · empty (0 bytes, no clusters) · unclosed (size 0 but an allocated chain: a recording cut
     off) · deleted (still listed in the directory; told, not copied) · directory_damaged (this folder can't be listed)
     · symlink, special (never followed) · stream (named NTFS stream; copyable).
-    `path` are the names from the root down. `address` is the metadata address (inode) within the volume.
+    `path` are the names from the root down. `address` is the metadata address (inode) within the volume; by MTP, the
+    number among those of the same path.
     """
 
     event: Literal["entry"] = "entry"
@@ -130,12 +131,13 @@ class Done(Message):
 class ReaderOptions(Message):
     """How the reader is started: the one argument of `station.reader`, as JSON.
 
-    `source` is an open descriptor of the card, or of a folder when `folder`. With `direct` a folder's files are read
-    past the page cache (a card's descriptor says so itself). `parent` is the pid it dies with.
+    `source` is an open descriptor of the card, or of what `kind` says: a folder, or the usbfs node of a recorder that
+    speaks MTP. With `direct` a folder's files are read past the page cache (a card's descriptor says so itself).
+    `parent` is the pid it dies with.
     """
 
     source: int
-    folder: bool
+    kind: Literal["card", "folder", "mtp"]
     direct: bool
     code_page: str
     user: str

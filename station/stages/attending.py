@@ -29,6 +29,7 @@ from station.device.usb.dialect import Dialect, DialectError, Greeting, RefusedE
 from station.device.usb.eject import eject
 from station.device.usb.link import PyusbLink
 from station.device.usb.measuring import ClockReading, measure_clock
+from station.device.usb.node import wait_for_node
 from station.device.watch.authorising import authorise
 from station.device.watch.errors import BusError, DeviceGoneError, LinkError
 from station.digest import new_id
@@ -201,12 +202,16 @@ class Attending:
             self._admit(storage)
 
     def requests(self) -> Iterator[Request]:
-        """Wait for the recorder's disks and yield what to take in: each disk that carries recordings.
+        """Wait for the recorder's disks and yield what to take in: each disk that carries recordings, or all by MTP.
 
         One that comes up while another is read is yielded after it.
 
-        Raises QuarantinedError where the kernel would let something be written to one, GoneError.
+        Raises QuarantinedError where the kernel would let something be written to one, GoneError, BusError.
         """
+        if self._known.matches[0].face.role == "mtp":
+            node = wait_for_node(self._present())
+            yield Request(node, slot=self.meter.line.slot, arrival=self._arrival(None))
+            return
         wanted = self._known.matches[0].profile.transport.disks
         if not self._bay.wait_for(lambda device: device is None or _has_disks(device, wanted), _DISKS_SECONDS):
             raise self._lost("no_storage")
@@ -388,7 +393,7 @@ class Attending:
         )
         self.custody.append(ClockMeasured(fact=fact), seal=False)
 
-    def _arrival(self, disk: DiskSeen) -> Arrival:
+    def _arrival(self, disk: DiskSeen | None) -> Arrival:
         known = self._known
         return Arrival(
             profiles=known.matches,

@@ -30,8 +30,8 @@ class Arrival:
     """What the dock knows of a recorder plugged into it; such a recorder is read only if it is enrolled.
 
     `identity` is None when only its card can tell which one it is; `claim` notes that it is here, and raises
-    QuarantinedError when another at the dock says it is the same; `disk` is the one to read; `offset_ms` how far its
-    clock is ahead of ours, None where it could not be read.
+    QuarantinedError when another at the dock says it is the same; `disk` is the one to read, None where files come by
+    MTP; `offset_ms` how far its clock is ahead of ours, None where it could not be read.
     """
 
     profiles: Sequence[FaceMatch]
@@ -55,7 +55,10 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to dock and how: the words of `station dock`, or with `arrival` a recorder plugged into the dock."""
+    """What to dock and how: the words of `station dock`, or with `arrival` a recorder plugged into the dock.
+
+    Only then may `source` be the usbfs node of a recorder that speaks MTP: nothing but the bus tells which one it is.
+    """
 
     source: Path
     profile: str | None = None
@@ -92,7 +95,12 @@ def open_card(home: Home, request: Request, meter: SlotMeter) -> Iterator[OpenCa
     with (
         store.staging(docking) as staging,
         Reading(
-            request.source, staging.inbox, code_page=code_page, user=user, writable=request.arrival is None
+            request.source,
+            staging.inbox,
+            code_page=code_page,
+            user=user,
+            writable=request.arrival is None,
+            usb=request.arrival is not None,
         ) as reading,
     ):
         yield OpenCard(request, docking, store, staging, meter, reading, profiles, named, home.settings.unit)
