@@ -54,7 +54,7 @@ class Database:
         """Open (for SQLite: create) the database at `url`."""
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
-        self._engine = _open_sqlite(url) if self.is_sqlite else create_engine(url, pool_pre_ping=True, pool_size=5)
+        self._engine = _open_sqlite(url) if self.is_sqlite else _open_postgres(url)
         try:
             with self.read() as session:
                 session.connection().execute(text("SELECT 1"))
@@ -143,6 +143,18 @@ def _open_sqlite(url: str) -> Engine:
     def _begin(connection: Connection) -> None:
         writing = connection.get_execution_options().get("station_write", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+def _open_postgres(url: str) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True, pool_size=5)
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: Any) -> None:
+        # PostgreSQL guesses high what a search costs and then compiles it for longer than it runs, every time anew.
+        connection.execute("SET jit = off")
+        connection.commit()  # else the pool's rollback would take the setting back
 
     return engine
 

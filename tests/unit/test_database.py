@@ -135,3 +135,13 @@ def test_all_transactions_of_a_disposed_database_are_over(filled: Database) -> N
     filled.dispose()
     insert(filled, 2)
     assert all_numbers(filled) == [1, 2]
+
+
+@pytest.mark.postgres
+def test_postgresql_compiles_no_query_on_any_connection_even_after_a_rollback(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    with database.read() as first, database.read() as second:
+        assert [each.connection().scalar(text("SHOW jit")) for each in (first, second)] == ["off", "off"]
+    with database.write() as session:
+        assert session.connection().scalar(text("SHOW jit")) == "off"
+    database.dispose()
