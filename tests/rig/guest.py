@@ -150,13 +150,24 @@ class Guest:
             self._bays[place] = Bay(self, place)
         return self._bays[place]
 
-    def add_mtp(self, place: str, folder: str) -> None:
-        """Plug in QEMU's own MTP device (46f4:0004), showing a folder of this machine."""
+    def add_mtp(self, place: str, folder: str, serial: str | None = None) -> None:
+        """Plug in QEMU's own MTP device (46f4:0004), showing a folder of this machine; `remove_mtp` yanks it."""
         controller, _, port = place.partition(".")
-        name = f"mtp-{place.replace('.', '-')}"
+        traits = {} if serial is None else {"serial": serial}
         self.machine.monitor.call(
-            "device_add", driver="usb-mtp", id=name, bus=f"{controller}.0", port=port, rootdir=folder, readonly=True
+            "device_add",
+            driver="usb-mtp",
+            id=_mtp_name(place),
+            bus=f"{controller}.0",
+            port=port,
+            rootdir=folder,
+            readonly=True,
+            **traits,
         )
+
+    def remove_mtp(self, place: str) -> None:
+        """Yank QEMU's own MTP device."""
+        self.machine.monitor.call("device_del", id=_mtp_name(place))
 
     def disks(self) -> dict[str, list[str]]:
         """Return the USB disks that are there, as `{"1-15.3": ["/dev/sda"]}`: a port's path, a node for each LUN."""
@@ -178,6 +189,10 @@ class Guest:
             stack.callback(self.machine.close)
             for bay in self._bays.values():
                 stack.callback(bay.yank)
+
+
+def _mtp_name(place: str) -> str:
+    return f"mtp-{place.replace('.', '-')}"
 
 
 def _text(status: dict[str, Any], key: str) -> str:
