@@ -14,6 +14,7 @@ from station.records.docking_entries import ClipProbed, HolderIssued, HolderRetu
 from station.records.entries import Actor, Entry, Place, Proof, TimeRange
 from station.records.log_entries import AccessDenied, AccessListed, AccessOpened, AlarmRaised, CheckCompleted
 from station.records.people_entries import AccountChanged, PersonDescribed, RolesGranted, SessionOpened
+from station.records.recorder_entries import RecorderQuarantined
 from station.records.terms import (
     EnforcementStage,
     NoneReason,
@@ -38,6 +39,12 @@ def entries_about(clip: str, recorder: str) -> tuple[Entry, ...]:
         RolesGranted(fact=RolesGranted.Fact(person="zhang", roles=(Role.OFFICER, Role.HANDLER)), actor=ZHANG),
         AccountChanged(fact=AccountChanged.Fact(person="zhang", change="password_set"), actor=ZHANG),
         SessionOpened(fact=SessionOpened.Fact(session="s1"), actor=ZHANG),
+        RecorderQuarantined(
+            fact=RecorderQuarantined.Fact(
+                quarantine="q2", reason="unknown_recorder", slot=1, vendor_id="4255", product_id="0001"
+            ),
+            names=RecorderQuarantined.Names(identity="serial:9", serial="9", product="记录仪"),
+        ),
         HolderIssued(fact=HolderIssued.Fact(holding="h1", recorder=recorder, person="zhang", since=TIME), actor=ZHANG),
         HolderReturned(
             fact=HolderReturned.Fact(holding="h1", recorder=recorder, person="zhang", until=TIME), actor=ZHANG

@@ -215,17 +215,23 @@ def test_one_changed_row_of_the_catalogue_is_named_and_rebuild_restores_it(fille
         ((value,),) = connection.execute(f"SELECT {column} FROM {table} LIMIT 1").fetchall()  # noqa: S608
         typed = next(kind for name, kind, *_ in columns if name == column)
         new = changed(value) if value is not None or typed == "INTEGER" else "x"
-        connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = (SELECT min(rowid) FROM {table})", (new,))  # noqa: S608
+        connection.execute(f"UPDATE {table} SET {column} = ? WHERE {one_row(connection, table)}", (new,))  # noqa: S608
         put_guards_back(connection)
     assert table in named(filled.verify())
     restored(filled)
 
 
-@pytest.mark.parametrize("how", ["DELETE FROM {0} WHERE rowid = (SELECT max(rowid) FROM {0})", "DROP TABLE {0}"])
+def one_row(connection: sqlite3.Connection, table: str) -> str:
+    """Return the condition of one row, whether the table has row ids or not."""
+    keys = ", ".join(row[1] for row in connection.execute(f"PRAGMA table_info({table})") if row[5])
+    return f"({keys}) = (SELECT {keys} FROM {table} LIMIT 1)"  # noqa: S608
+
+
+@pytest.mark.parametrize("how", ["DELETE FROM {0} WHERE {1}", "DROP TABLE {0}"])
 def test_deleted_rows_and_dropped_tables_are_all_named_and_rebuild_restores_them(filled: Station, how: str) -> None:
     with connect(filled) as connection:
         for table in CATALOGUE:
-            connection.execute(how.format(table))
+            connection.execute(how.format(table, one_row(connection, table)))
         put_guards_back(connection)
     report = named(filled.verify())
     assert [table for table in CATALOGUE if f"table {table} " not in report] == []
