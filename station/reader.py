@@ -57,7 +57,8 @@ def _run(options: ReaderOptions) -> None:
     staging = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     with start_opener(options.source) if options.kind == "folder" else nullcontext() as opener:
         confine(
-            readable=[options.source],
+            # The node of a recorder that speaks MTP is open already, and is never to be opened again.
+            readable=[] if options.kind == "mtp" else [options.source],
             writable=[staging],
             limits=_LIMITS,
             user=options.user,

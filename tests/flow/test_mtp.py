@@ -99,7 +99,7 @@ def test_it_is_taken_in_by_the_confined_reader_and_held_when_it_comes_again(
     assert (again.state, again.new, again.held) == ("done", 0, 3)
 
     kinds = {each["fact"]["source_kind"] for each in entries("docking.started")}
-    taken = {each["fact"]["digests"]["sha256"] for each in entries("clip.ingested")}
+    taken = {each["fact"]["digest"]["sha256"] for each in entries("clip.ingested")}
     assert (kinds, taken) == ({"mtp"}, {hashlib.sha256(content).hexdigest() for content in FILES.values()})
 
 
@@ -110,7 +110,7 @@ def test_pulled_out_half_way_it_is_whole_after_the_next_time(dock_one: DockOne, 
     again = dock_one(WHOLE_BYTES)
 
     assert (again.state, again.new + again.held) == ("done", 3)
-    assert {each["fact"]["digests"]["sha256"] for each in entries("clip.ingested")} >= {
+    assert {each["fact"]["digest"]["sha256"] for each in entries("clip.ingested")} >= {
         hashlib.sha256(content).hexdigest() for content in FILES.values()
     }
 
