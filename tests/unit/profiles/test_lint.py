@@ -127,6 +127,14 @@ BREAKAGES: dict[str, tuple[Breaking, str]] = {
         lambda at: edit(at, "ambarella-4255", "[clock]", "[erase]\nallowed = true\n[clock]"),
         "never erased",
     ),
+    "erasing over MTP": (
+        lambda at: edit(at, "qemu-mtp", "[clock]", "[erase]\nallowed = true\n[clock]"),
+        "not transport.kind mtp",
+    ),
+    "MTP without a serial": (
+        lambda at: edit(at, "qemu-mtp", 'serial_from = "usb"', 'serial_from = "names"'),
+        "no volume has a serial",
+    ),
     "verified without a real device": (
         lambda at: edit(at, "acme-two-lun", 'tier = "emulated"', 'tier = "verified"'),
         "needs a recording from a real device",
