@@ -40,18 +40,19 @@ def list_all(home: HomeOption = None, json: JsonOption = False) -> None:
 @app.command(help=t("Have the dock read a recorder: one that was turned away, or by serial number before it comes"))
 def enrol(
     quarantine: Annotated[str | None, typer.Argument(help=t("The id under which it was turned away"))] = None,
-    serial: Annotated[str | None, typer.Option(help=t("Its serial number"))] = None,
+    serial: Annotated[list[str] | None, typer.Option(help=t("Its serial number; may be given several times"))] = None,
     profile: Annotated[str | None, typer.Option(help=t("Its firmware profile"))] = None,
     home: HomeOption = None,
 ) -> None:
-    """Enrol a recorder and print its id."""
+    """Enrol recorders and print their ids."""
     from station.actions import recorders  # here: other commands start sooner
 
     with open_station(home) as (station, _database, custody):
-        if quarantine is not None and serial is None and profile is None:
+        if quarantine is not None and not serial and profile is None:
             answer(recorders.enrol_quarantined(custody, _actor(), quarantine))
-        elif quarantine is None and serial is not None and profile is not None:
-            answer(recorders.enrol_serial(custody, station, _actor(), serial, profile))
+        elif quarantine is None and serial and profile is not None:
+            for each in serial:
+                answer(recorders.enrol_serial(custody, station, _actor(), each, profile))
         else:
             raise RequestError(
                 "A recorder is enrolled by the id under which it was turned away, or by --serial and --profile",

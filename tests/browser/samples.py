@@ -164,6 +164,9 @@ SLOTS = (
               bytes_done=3_100_000_000, rate=None, eta_seconds=4),
     SlotBoard(slot=5, state="done", recorder_name="DPB20-0031", holder_name="Alexandrina Featherstonehaugh", new=31, held=112),
     SlotBoard(slot=6, state="partly", recorder_name="J800007", holder_name="赵敏", new=11, held=4, not_kept=2, problem="not_whole"),
+    SlotBoard(slot=8, state="quarantined", recorder_name="BWC000117", problem="unknown_recorder"),
+    SlotBoard(slot=9, state="unlocking", recorder_name="BWC000118", battery_percent=64),
+    SlotBoard(slot=10, state="erasing", recorder="rec1", recorder_name="J800000", holder_name="张伟", new=12),
     SlotBoard(slot=7, state="failed", recorder_name="J800099", holder_name="刘洋", new=3, problem="reader_died"),
     None,
 )  # fmt: skip
@@ -176,8 +179,16 @@ RECORDERS = (
     views.RecorderView("rec1", "J800000", "ga-t-947-named", "serial", "J800000", None, OFFICER.unit,
                        (views.HoldingView("h1", "rec1", "zhangwei", "张伟", "2026-11-01T00:30:00.000000Z", None),
                         views.HoldingView("h0", "rec1", "liuyang", "刘洋", "2026-10-01T00:30:00.000000Z", "2026-11-01T00:00:00.000000Z")),
-                       412, "2026-11-22T10:03:00.000000Z"),
+                       412, "2026-11-22T10:03:00.000000Z", enrolled=True, offset_ms=95_000),
     views.RecorderView("rec2", "NO NAME 1A2B-3C4D", "generic-storage", "volume", None, "NO NAME", OFFICER.unit, (), 12, None),
+)  # fmt: skip
+
+
+QUARANTINE = (
+    views.QuarantineView("q1", "unknown_recorder", 8, None, "acme-control", "serial:BWC000117", "BWC000117", None,
+                         "AC-200", "3f0a:0c01", "2026-11-22T10:12:00.000000Z", True),
+    views.QuarantineView("q2", "forbidden_interface", 3, None, None, None, None, None, "USB Keyboard", "4255:0001",
+                         "2026-11-22T09:40:00.000000Z", False),
 )  # fmt: skip
 
 
@@ -248,7 +259,7 @@ PAGES: dict[str, Shown] = {
                     "evidence-station/abcdefghijklmnopqrstuvwxyz\n1893\nLCa0a2j/xo/5m0U8HTBBNBNCLXBkg7+g+YpeiGJm564=\n\n— evidence-station/abcdefghijklmnopqrstuvwxyz Zm9vYmFyYmF6cXV4\n",
                     "2026-11-22T10:15:00.000000Z", tuple(pages.LedgerLine(1892 - n, f"2026-11-22T10:{50 - n}:00.000000Z", kind, ("clip:8c1f2a9e77", "case:55ab01cd9e"), "2c26b46b68ffc68ff99b453c1d304134") for n, kind in enumerate(("clip.bound", "access.opened", "clip.ingested", "person.roles"))), 1889), AUDITOR, "/ledger"),
     "people": Shown("people.html", pages.PeoplePage(PEOPLE, tuple(role.value for role in Role), ("officer", "auxiliary", "staff"), "console", "https://127.0.0.1:8470/welcome/3f9a8c7d6e5b4a39281706f5e4d3c2b1", "张伟"), ADMIN, "/people"),
-    "recorders": Shown("recorders.html", pages.RecordersPage(RECORDERS, PEOPLE), CLERK, "/recorders"),
+    "recorders": Shown("recorders.html", pages.RecordersPage(RECORDERS, PEOPLE, quarantine=QUARANTINE), ADMIN, "/recorders"),
     "alarms": Shown("alarms.html", pages.AlarmsPage((views.AlarmView("a1", "clip_conflicted", "clip:c10", "DCAM_J800000.mp4: 9f86… → 2c26…", "2026-11-22T10:15:00.000000Z"),)), CLERK, "/alarms"),
     "alarms-none": Shown("alarms.html", pages.AlarmsPage(()), ADMIN, "/alarms"),
     "me": Shown("me.html", pages.MePage(HANDLER, "2026-11-22T10:15:00.000000Z", "password", None, "password_changed"), HANDLER, "/me"),

@@ -39,8 +39,8 @@ class Dock:
 
     def enrol(self, *serials: str, profile: str = "acme-control") -> None:
         """Enrol recorders by serial number."""
-        for serial in serials:
-            self.guest.run(f"station recorder enrol --serial {serial} --profile {profile}", seconds=60)
+        given = " ".join(f"--serial {serial}" for serial in serials)
+        self.guest.run(f"station recorder enrol {given} --profile {profile}", seconds=120)
 
     def clips(self) -> dict[str, str]:
         """Return the digest of every clip in the catalogue by its file's name and recorder."""
