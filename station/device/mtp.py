@@ -9,40 +9,25 @@ the recorder comes again, is its number among those of the same path: 0 but for 
 """
 
 import errno
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 from station.device.content import sniff_content
+from station.device.mtp_content import PartialContent, StreamContent
+from station.device.mtp_info import ObjectInfo, read_object_info
 from station.device.names import make_text, utf16_name
 from station.device.ptp import UNKNOWN_LENGTH, DataSet, Operation, Pipe, Session
 from station.device.tree import Content
 from station.errors import SourceError
-from station.records.reading import EntrySeen, Fault, RawName, RawTimes, VolumeSeen
+from station.records.reading import EntrySeen, Fault, RawName, VolumeSeen
 
 MAX_DEPTH = 64
 MAX_ENTRIES = 1_000_000
-_ASSOCIATION = 0x3001  # the format of a folder
 _OBJECT_SIZE = 0xDC04  # the property that holds 64 bits of it
 _AT_ROOT = 0xFFFFFFFF
 _ANY_FORMAT = 0
 _FIRST_STORAGE = 0x00010001
-_MOST_AT_ONCE = 1024 * 1024
-# YYYYMMDDThhmmss, perhaps tenths, perhaps a zone (MTP 1.1, section 3.2.5).
-_TIME = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\.\d)?(Z|[+-]\d{4})?", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectInfo:
-    """What a recorder says of one object (ISO 15740, section 5.3.1)."""
-
-    name: bytes
-    folder: bool
-    size_bytes: int
-    parent: int
-    times: RawTimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +124,25 @@ class Mtp:
             yield self._add_damaged(folder, error.strerror)
             return
         infos: dict[int, ObjectInfo] = {}
-        elsewhere = 0
+        elsewhere, refused = 0, list[str]()
         for handle in dict.fromkeys(handles):
             if handle in self._seen:
                 elsewhere += self._seen[handle] != folder.handle
                 continue
             try:
-                infos[handle] = self._read_info(handle)
+                info = self._read_info(handle)
             except OSError as error:
-                self.whole = False
-                yield Fault(what=f"{_show(folder.path)}: object {handle:#x} can't be described: {error.strerror}")
+                refused.append(f"object {handle:#x} can't be described: {error.strerror}")
+                if error.errno == errno.ENODEV:
+                    break
+                continue
+            if folder.handle == _AT_ROOT:
+                infos[handle] = info
+            else:  # one by one: a folder may be large, and whoever listens must not take us for dead
+                yield from self._add_all(folder, {handle: info}, below)
+        if refused:
+            self.whole = False
+            yield Fault(what=f"{_show(folder.path)}: {refused[0]}, and so {len(refused)} in all")
         if elsewhere:
             yield self._add_damaged(folder, f"{elsewhere} of its entries lie in other folders: a loop or a cross-link")
         yield from self._add_all(folder, infos, below)
@@ -223,99 +217,6 @@ class Mtp:
         except OSError:
             return None  # told in the listing, and when the file is to be opened
         return size if UNKNOWN_LENGTH <= size < 2**62 else None
-
-
-class PartialContent:
-    """A file that can be read anywhere."""
-
-    missing: tuple[tuple[int, int], ...] = ()
-    concurrent = False
-
-    def __init__(self, session: Session, operation: Operation, handle: int, size_bytes: int) -> None:
-        """Read through GetPartialObject or its relative with offsets of 64 bits."""
-        self.size_bytes = size_bytes
-        self._session, self._operation, self._handle = session, operation, handle
-
-    def read_into(self, offset: int, target: memoryview) -> None:
-        """Fill `target` from `offset`; raises OSError."""
-        done = 0
-        while done < len(target):
-            wanted = min(_MOST_AT_ONCE, len(target) - done)
-            length = self._session.begin(self._operation, self._handle, *self._place(offset + done), wanted)
-            if length > wanted:
-                self._session.give_up("it sends more than it was asked for")
-                raise OSError(errno.ENODEV, "it sends more than it was asked for")
-            with target[done : done + length] as piece:
-                self._session.take_into(piece)
-            self._session.finish()
-            if not length:
-                raise OSError(errno.EIO, f"the recorder gives nothing from {offset + done} on")
-            done += length
-
-    def _place(self, offset: int) -> tuple[int, ...]:
-        wide = self._operation == Operation.GET_PARTIAL_OBJECT_64
-        return (offset & 0xFFFFFFFF, offset >> 32) if wide else (offset,)
-
-
-class StreamContent:
-    """A file that can be read from its beginning to its end and no other way."""
-
-    missing: tuple[tuple[int, int], ...] = ()
-    concurrent = False
-
-    def __init__(self, session: Session, handle: int, size_bytes: int) -> None:
-        """Read through GetObject."""
-        self.size_bytes = size_bytes
-        self._session, self._handle = session, handle
-        self._position: int | None = None
-
-    def read_into(self, offset: int, target: memoryview) -> None:
-        """Fill `target` with what follows what was read before; raises OSError."""
-        if self._position is None:
-            length = self._session.begin(Operation.GET_OBJECT, self._handle)
-            self._position = 0
-            if length not in (self.size_bytes, UNKNOWN_LENGTH):
-                self._session.give_up(f"it sends {length} bytes of a file that has {self.size_bytes}")
-        if offset != self._position:
-            raise OSError(errno.EIO, "it can be read from its beginning to its end only")
-        self._session.take_into(target)
-        self._position += len(target)
-        if self._position == self.size_bytes:
-            self._session.finish()
-
-
-def read_object_info(data: bytes) -> ObjectInfo:
-    """Parse an ObjectInfo data set; raises OSError."""
-    fields = DataSet(data)
-    fields.skip(4)
-    form = fields.number(2)
-    fields.skip(2)
-    size = fields.number(4)
-    fields.skip(26)
-    parent = fields.number(4)
-    fields.skip(10)
-    name, created, modified = fields.text(), fields.text(), fields.text()
-    return ObjectInfo(name, form == _ASSOCIATION, size, parent, read_times(created, modified))
-
-
-def read_times(created: bytes, modified: bytes) -> RawTimes:
-    """Return the times as told, without a zone where none is told; what is no time is left out."""
-    (made, _), (changed, zone) = _read_time(created), _read_time(modified)
-    return RawTimes(modified=changed, created=made, zone_offset_minutes=zone)
-
-
-def _read_time(raw: bytes) -> tuple[str | None, int | None]:
-    found = _TIME.fullmatch(raw.decode("utf-16-le", "replace"))
-    if found is None:
-        return None, None
-    year, month, day, hour, minute, second, tenth, zone = found.groups("")
-    text = f"{year}-{month}-{day}T{hour}:{minute}:{second}"
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return None, None
-    offset = int(f"{zone[0]}1") * (int(zone[1:3]) * 60 + int(zone[3:])) if len(zone) > 1 else 0
-    return text + tenth, offset if zone else None
 
 
 def _find_chain(handle: int, infos: dict[int, ObjectInfo]) -> tuple[int, ...] | None:
