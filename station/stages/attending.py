@@ -163,8 +163,7 @@ class Attending:
         except AmbiguousProfileError as error:
             raise QuarantinedError("ambiguous_profile") from error
         if not self._known.matches:
-            strange = any(each.class_code not in _READABLE_CLASSES for each in seen.interfaces)
-            raise QuarantinedError("forbidden_interface" if strange else "unknown_device")
+            raise QuarantinedError("forbidden_interface" if _is_strange(seen) else "unknown_device")
         if not seen.authorized:
             self._admit(seen)
         best = self._known.matches[0]
@@ -415,13 +414,21 @@ class Attending:
         return seen
 
     def _lost(self, reason: str) -> SourceError:
-        if self._bay.present is None:
+        seen = self._bay.present
+        if seen is None:
             return GoneError("The recorder was taken out")
+        if _is_strange(seen):  # what it showed itself as before was a mask
+            reason = "forbidden_interface"
         return QuarantinedError(reason, self._known.identity, self._known.recorder)
 
 
 def _triple(interface: InterfaceSeen) -> str:
     return "/".join(f"{code:02x}" for code in interface.triple)
+
+
+def _is_strange(device: DeviceSeen) -> bool:
+    """Tell whether it has an interface that no recorder has."""
+    return any(each.class_code not in _READABLE_CLASSES for each in device.interfaces)
 
 
 def _is_charging(profile: Profile, device: DeviceSeen) -> bool:

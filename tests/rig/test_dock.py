@@ -132,7 +132,8 @@ def test_one_that_turns_into_a_keyboard_after_unlocking_is_refused(guest: Guest,
     dock.enrol(SERIAL)
     with turncoat(card) as intruder:
         guest.bay(3).plug(intruder)
-        assert dock.wait_end(SERIAL)["state"] == "quarantined"
+        line = dock.wait_end(SERIAL)
+        assert (line["state"], line["problem"]) == ("quarantined", "forbidden_interface")
         assert guest.text("cat /proc/bus/input/devices") == inputs
         assert not intruder.log.of("typed", "polled")
 
