@@ -1,7 +1,8 @@
 """The parent's side of the confined reader: starts it on one source, hears it out, always buries it.
 
 Guarantees: the source is opened read-only and nothing of it is parsed here; a reader that dies, falls silent or says
-what the protocol does not know ends as ReaderDiedError and is killed; no process outlives the `with` block.
+what the protocol does not know ends as ReaderDiedError and is killed, and so is one whose recorder was taken out; no
+process outlives the `with` block but one that the kernel itself holds on to.
 """
 
 import fcntl
@@ -11,13 +12,14 @@ import stat
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+import structlog
 from pydantic import ValidationError
 
 from station import clock
@@ -37,6 +39,7 @@ from station.records.reading import (
     reader_messages,
 )
 
+_logger = structlog.get_logger(__name__)
 SILENCE_SECONDS = 120.0
 READER: tuple[str, ...] = (sys.executable, "-P", "-m", "station.reader")
 _MAX_LINE_BYTES = 4 * 1024 * 1024
@@ -51,6 +54,8 @@ _READER_KINDS: dict[str, Literal["card", "folder", "mtp"]] = {
     "mtp": "mtp",
 }
 _END_SECONDS = 5.0
+_LOOK_SECONDS = 0.5
+_LAST_WORDS_SECONDS = 3.0
 _REFUSED = 2  # the reader's exit status when it ended by its own decision, having said why on stderr
 
 
@@ -113,6 +118,7 @@ class Reading:
         writable: bool = True,
         usb: bool = False,
         silence_seconds: float = SILENCE_SECONDS,
+        gone: Callable[[], bool] = lambda: False,
         command: tuple[str, ...] | None = None,
     ) -> None:
         """Prepare to read `source` into the empty folder `inbox`, which belongs to `user` when root starts this.
@@ -128,6 +134,8 @@ class Reading:
         self._writable = writable
         self._usb = usb
         self._silence_seconds = silence_seconds
+        self._gone = gone
+        self._gone_at: float | None = None
         self._command = command or READER
         self._lines = bytearray()
         self._stderr = bytearray()
@@ -163,10 +171,9 @@ class Reading:
             try:
                 self._process.wait(_END_SECONDS)
             except subprocess.TimeoutExpired:
-                self._process.kill()
+                self._bury()
         else:
-            self._process.kill()
-        self._process.wait()
+            self._bury()
         self._selector.close()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
@@ -250,8 +257,11 @@ class Reading:
             raise self._died("it said what the protocol does not know") from error
 
     def _hear(self, deadline: float) -> None:
-        events = self._selector.select(max(0.0, deadline - clock.monotonic()))
-        if not events:
+        now = clock.monotonic()
+        events = self._selector.select(max(0.0, min(deadline - now, _LOOK_SECONDS)))
+        if self._is_left(heard=bool(events)):
+            raise self._died("the recorder was taken out")
+        if not events and clock.monotonic() >= deadline:
             raise self._died(f"it was silent for {self._silence_seconds:.0f} seconds")
         for key, _ in events:
             data = os.read(key.fd, _PIPE_BYTES)
@@ -263,6 +273,22 @@ class Reading:
                 self._selector.unregister(key.fileobj)
                 if key.data == "stdout":
                     raise self._ended(deadline)
+
+    def _is_left(self, *, heard: bool) -> bool:
+        """Tell whether the source is gone and the reader has had its time to say what it had read until then."""
+        if not self._gone():
+            return False
+        self._gone_at = self._gone_at if self._gone_at is not None else clock.monotonic()
+        return not heard or clock.monotonic() - self._gone_at > _LAST_WORDS_SECONDS
+
+    def _bury(self) -> int | None:
+        """End the reader by force; None when the kernel does not let it go yet: a disk that hangs holds it."""
+        self._process.kill()
+        try:
+            return self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            _logger.error("reader not buried", pid=self._process.pid, source=str(self.source))
+            return None
 
     def _ended(self, deadline: float) -> SourceError:
         self._drain_stderr(deadline)
@@ -284,8 +310,7 @@ class Reading:
                 self._selector.unregister(key.fileobj)
 
     def _died(self, what: str) -> ReaderDiedError:
-        self._process.kill()
-        code = self._process.wait()
+        code = self._bury()
         said = self._stderr.decode("utf-8", "replace").strip()
         detail = f", saying: {said}" if said else ""
         return ReaderDiedError(

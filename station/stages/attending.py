@@ -90,6 +90,11 @@ class Bay:
         with self._changed:
             return self._present
 
+    def holds(self, session: str) -> bool:
+        """Tell whether this very enumeration is still there."""
+        seen = self.present
+        return seen is not None and seen.session == session
+
     def wait_for(self, wanted: Callable[[DeviceSeen | None], bool], seconds: float | None = None) -> bool:
         """Wait until what is there is as `wanted`; False when it is not so in time, or the station stops."""
         with self._changed:
@@ -393,10 +398,11 @@ class Attending:
         self.custody.append(ClockMeasured(fact=fact), seal=False)
 
     def _arrival(self, disk: DiskSeen | None) -> Arrival:
-        known = self._known
+        known, session = self._known, self._present().session
         return Arrival(
             profiles=known.matches,
             claim=lambda identity: self._presence.claim(identity, self._bay.port),
+            gone=lambda: not self._bay.holds(session),
             identity=known.identity,
             disk=disk,
             offset_ms=known.offset_ms,

@@ -30,12 +30,14 @@ class Arrival:
     """What the dock knows of a recorder plugged into it; such a recorder is read only if it is enrolled.
 
     `identity` is None when only its card can tell which one it is; `claim` notes that it is here, and raises
-    QuarantinedError when another at the dock says it is the same; `disk` is the one to read, None where files come by
-    MTP; `offset_ms` how far its clock is ahead of ours, None where it could not be read.
+    QuarantinedError when another at the dock says it is the same; `gone` tells that it was taken out; `disk` is the one
+    to read, None where files come by MTP; `offset_ms` how far its clock is ahead of ours, None where it could not be
+    read.
     """
 
     profiles: Sequence[FaceMatch]
     claim: Callable[[Identity], None]
+    gone: Callable[[], bool] = lambda: False
     identity: Identity | None = None
     disk: DiskSeen | None = None
     offset_ms: int | None = None
@@ -101,6 +103,7 @@ def open_card(home: Home, request: Request, meter: SlotMeter) -> Iterator[OpenCa
             user=user,
             writable=request.arrival is None,
             usb=request.arrival is not None,
+            gone=request.arrival.gone if request.arrival else lambda: False,
         ) as reading,
     ):
         yield OpenCard(request, docking, store, staging, meter, reading, profiles, named, home.settings.unit)

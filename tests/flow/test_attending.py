@@ -1,5 +1,6 @@
 """A recorder at the dock, from plugging in to "safe to remove"; the model stands in for sysfs and USB."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from station import clock
-from station.acquire import erasing
+from station.acquire import erasing, reading
 from station.actions import recorders
 from station.board import SlotBoard, read_slots, slot_meter
 from station.config import Home
@@ -361,3 +362,41 @@ def test_other_bytes_at_the_second_reading_quarantine_the_recorder(
     assert (line.state, line.problem) == ("quarantined", "bytes_differ")
     (completed,) = erasing_desk.entries("erase.completed")
     assert completed["fact"]["erased"] == 0 and completed["fact"]["refused"]["digest_differs"] == 1
+
+
+def test_sixteen_at_once_are_all_taken_in(desk: Desk, tmp_path: Path) -> None:
+    serials = [f"BWC{number:06}" for number in range(1, 17)]
+    bays = []
+    for number, serial in enumerate(serials, 1):
+        enrol(desk, serial)
+        card = make_fat_card(tmp_path / f"{serial}.img", {"DCIM/REC_0001.mp4": footage(number, 200_000 + number)})
+        bays.append(desk.plug(control_recorder(card, serial=serial), card, port=f"0000:00:04.0/{number}"))
+    profiles = load_profiles(desk.home.profiles)
+    ended: list[int] = []
+
+    def tend(bay: ModelBay, slot: int) -> None:
+        with slot_meter(desk.home.run, slot, 16, lambda line: None, state="unlocking") as meter:
+            attend(Attending(desk.home, desk.database, desk.custody, bay, meter, desk.presence), profiles)
+        ended.append(slot)
+
+    threads = [threading.Thread(target=tend, args=(bay, slot), daemon=True) for slot, bay in enumerate(bays, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(90)
+    lines = read_slots(desk.home.run)
+    assert {slot: lines[slot].state for slot in lines} == dict.fromkeys(range(1, 17), "done")
+    assert len(desk.entries("clip.ingested")) == len(ended) == 16
+
+
+def test_a_recorder_taken_out_ends_its_docking_at_once(desk: Desk, card: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    enrol(desk)
+    bay = desk.plug(control_recorder(card), card)
+    stuck = (sys.executable, "-c", "import time; time.sleep(600)")
+    monkeypatch.setattr(reading, "READER", stuck)  # as one does whose disk no longer answers
+    taken_out = threading.Timer(1.0, lambda: bay.show(None))
+    taken_out.start()
+    line = desk.attend(bay)
+    taken_out.join()
+    assert line.state == "failed"
+    assert not desk.entries("clip.ingested")

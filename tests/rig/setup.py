@@ -30,3 +30,5 @@ def set_up(guest: Guest) -> None:
         f"{services} to be active",
         every=1,
     )
+    # Without ffmpeg, which the guest has not, it would come up again and again once there is something to develop.
+    guest.run("systemctl stop station-transcode.service")

@@ -20,7 +20,7 @@ from tests.rig.channel import Channel
 from tests.rig.errors import RigError
 from tests.rig.image import Image, search_path
 
-MEMORY_MIB = 1024
+MEMORY_MIB = 3072
 PROCESSORS = 2
 BOOT_SECONDS = 150.0
 RESTORE_SECONDS = 60.0
