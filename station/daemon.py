@@ -5,6 +5,7 @@ grows, so a fault that stays does not burn the machine; when the supervisor is t
 none outlives it.
 """
 
+import faulthandler
 import os
 import signal
 import socket
@@ -166,6 +167,7 @@ def run_watch(home: Home) -> None:
     from station import dock
 
     _end_with_supervisor()
+    faulthandler.register(signal.SIGUSR1)  # says in the log where every slot's thread stands
     database = Database(home.database_url)
     keep_projection(database)
     dock.run(home, database, Custody(home, database), _stop_on_signals())

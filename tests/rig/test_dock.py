@@ -138,6 +138,7 @@ def test_one_that_turns_into_a_keyboard_after_unlocking_is_refused(guest: Guest,
         assert not intruder.log.of("typed", "polled")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900, func_only=True)
 def test_sixteen_recorders_plugged_in_within_a_second_are_all_taken_in(
     guest: Guest, dock: Dock, tmp_path: Path
@@ -163,6 +164,7 @@ def test_sixteen_recorders_plugged_in_within_a_second_are_all_taken_in(
         recorder.close()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300 + 150 * YANKS, func_only=True)
 def test_yanked_at_any_moment_and_docked_again_nothing_is_lost_or_doubled(
     guest: Guest, dock: Dock, tmp_path: Path
