@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.flow.images import make_fat_card
+from tests.rig.errors import RigError
 from tests.rig.guest import HOME, Guest
 
 DONE = ("done", "partly", "failed", "quarantined")
@@ -31,7 +32,10 @@ class Dock:
             line = self.lines().get(name)
             return line if line is not None and line["state"] in states else None
 
-        return self.guest.wait(look, seconds, f"{name} to be {' or '.join(states)}; the board: {self.lines()}")
+        try:
+            return self.guest.wait(look, seconds, f"{name} to be {' or '.join(states)}")
+        except RigError as error:
+            raise RigError(f"{error}; the board: {self.lines()}") from error
 
     def wait_end(self, name: str, seconds: float = 120) -> dict[str, Any]:
         """Wait until nothing more happens to a recorder; return its line."""

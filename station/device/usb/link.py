@@ -38,7 +38,7 @@ _KINDS: dict[int | None, type[LinkError]] = {
 }
 _PACKET_BYTES = 0x7FF  # bits of wMaxPacketSize that hold the size (USB 2.0, table 9-13)
 _IN = 0x80
-_READY_SECONDS, _LOOK_AGAIN_SECONDS = 5.0, 0.02
+_READY_SECONDS, _LOOK_AGAIN_SECONDS = 20.0, 0.02
 
 _logger = structlog.get_logger(__name__)
 

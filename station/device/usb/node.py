@@ -13,7 +13,7 @@ from station.device.watch.bus import check_unchanged, is_ready
 from station.device.watch.errors import LinkError, LinkTimeoutError
 from station.records.bus import DeviceSeen
 
-_READY_SECONDS, _LOOK_AGAIN_SECONDS = 5.0, 0.02
+_READY_SECONDS, _LOOK_AGAIN_SECONDS = 20.0, 0.02
 
 
 def wait_for_node(

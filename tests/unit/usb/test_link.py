@@ -188,7 +188,7 @@ def test_a_device_that_is_never_configured_is_given_up(seen: DeviceSeen, fake: F
     with pytest.raises(LinkTimeoutError), PyusbLink(seen, UNLOCK, pause, passing):
         pass
     assert not fake.done
-    assert passing.seconds < 6
+    assert passing.seconds < 21
 
 
 def test_a_device_that_came_up_anew_is_not_opened(tree: Tree, seen: DeviceSeen, fake: FakeUsb) -> None:
