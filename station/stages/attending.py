@@ -302,6 +302,7 @@ class Attending:
         identity = error.identity or self._known.identity
         profile = self._known.matches[0].profile.id if self._known.matches else None
         name = (identity.serial or identity.label) if identity else None
+        _logger.warning("quarantined", port=self._bay.port, slot=self.meter.line.slot, reason=error.reason)
         self.meter.update(state="quarantined", problem=error.reason, recorder_name=name or seen.serial)
         entry = RecorderQuarantined(
             fact=RecorderQuarantined.Fact.model_validate(
