@@ -19,12 +19,12 @@ BAYS = 16
 def test_what_one_test_does_to_the_guest_is_gone_in_the_next(
     guest: Guest, snapshot: Snapshot, rig_folder: Path
 ) -> None:
-    guest.run("touch /root/mark; sync")
+    guest.run("touch /var/tmp/mark; sync")
 
     next_guest = Guest(Machine.restore(Path(tempfile.mkdtemp(dir=rig_folder)), snapshot))
 
     try:
-        assert next_guest.run("test -e /root/mark", codes=(0, 1)).code == 1
+        assert next_guest.run("test -e /var/tmp/mark", codes=(0, 1)).code == 1
     finally:
         next_guest.close()
 
@@ -43,9 +43,9 @@ def test_a_command_that_outlives_its_time_is_killed_in_the_guest(guest: Guest) -
 def test_files_go_in_and_out_whole(guest: Guest) -> None:
     content = bytes(range(256)) * 4096
 
-    guest.put("/root/file", content)
+    guest.put("/var/tmp/file", content)
 
-    assert guest.get("/root/file") == content
+    assert guest.get("/var/tmp/file") == content
 
 
 def test_a_keyboard_at_a_controller_without_rules_is_bound_by_the_kernel(guest: Guest) -> None:
