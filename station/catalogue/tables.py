@@ -15,7 +15,7 @@ from sqlmodel import Field, SQLModel
 
 from station.database import strict_columns
 
-PROJECTION_VERSION = 2
+PROJECTION_VERSION = 3
 metadata = MetaData()
 
 

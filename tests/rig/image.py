@@ -41,6 +41,7 @@ GUEST_PACKAGES = (
 # no Chinese fonts. They would triple the image.
 LEFT_OUT = frozenset(
     {"exfat-fuse", "ffmpeg", "fonts-noto-cjk", "forensics-samples-files", "mtools", "nodejs", "npm", "python3-venv"}
+    | {"libharfbuzz-subset0", "libpango-1.0-0", "libpangoft2-1.0-0"}  # what certificates are drawn with
 )
 TOOLS = (
     "apt-get",
