@@ -52,6 +52,7 @@ from station.stages.opening import Arrival, Request
 _logger = structlog.get_logger(__name__)
 _READABLE_CLASSES = frozenset({CLASS_STILL_IMAGE, CLASS_MASS_STORAGE, CLASS_VENDOR})
 _AUTHORISE_SECONDS = 30.0
+_AGAIN_SECONDS = 5.0
 _DISKS_SECONDS = 30.0
 _PROTECT_SECONDS = 30.0
 _CROWD_SECONDS = 20.0
@@ -218,8 +219,7 @@ class Attending:
             yield Request(node, slot=self.meter.line.slot, arrival=self._arrival(None))
             return
         wanted = self._known.matches[0].profile.transport.disks
-        if not self._bay.wait_for(lambda device: device is None or _has_disks(device, wanted), _DISKS_SECONDS):
-            raise self._lost("no_storage")
+        self._wait_for_disks(wanted)
         done: set[int] = set()
         while chosen := [disk for disk in _wanted_disks(self._present(), wanted) if disk.lun not in done]:
             # A disk is seen as soon as the kernel has it; udev's helper protects it a moment later.
@@ -289,10 +289,30 @@ class Attending:
         return self._known.identity.serial if self._known.identity else None
 
     def _admit(self, seen: DeviceSeen) -> None:
-        """Let the kernel configure a device that matched."""
-        authorise(seen)
-        if not self._bay.wait_for(lambda device: device is not None and device.authorized, _AUTHORISE_SECONDS):
+        """Let the kernel configure a device that matched; again when that is taken back.
+
+        udev's rules take it back when its event of the device comes after ours: with many recorders changing their
+        faces at once it is seconds behind.
+        """
+        ends = clock.monotonic() + _AUTHORISE_SECONDS
+        while clock.monotonic() < ends:
+            authorise(seen)
+            if self._bay.wait_for(lambda device: device is None or device.authorized, _AGAIN_SECONDS):
+                break
+        if not self._present().authorized:
             raise self._lost("no_storage")
+
+    def _wait_for_disks(self, wanted: str | tuple[int, ...]) -> None:
+        """Wait for the disks that have to be there, letting the device in again should that be taken back."""
+        ends = clock.monotonic() + _DISKS_SECONDS
+        while not _has_disks(self._present(), wanted):
+            if not self._present().authorized:
+                self._admit(self._present())
+            if not self._bay.wait_for(
+                lambda device: device is None or not device.authorized or _has_disks(device, wanted),
+                max(0.0, ends - clock.monotonic()),
+            ):
+                raise self._lost("no_storage")
 
     def quarantine(self, error: QuarantinedError) -> None:
         """Turn the recorder away: say so on the board and in the ledger."""

@@ -48,6 +48,8 @@ class ModelBay(Bay):
         self.recorder, self.images = recorder, images
         self.read_only = self.trusted = True
         self.authorized = False
+        self.taken_back_after: list[int] = []
+        self.authorisations = 0
         self.sequence = 0
         recorder.power_on()
         self.look()
@@ -79,6 +81,11 @@ class ModelBay(Bay):
             threading.Event().wait(0.01)
             self.look()
         return True
+
+    def authorise(self) -> None:
+        """Let the recorder in, unless udev is to be late with taking that back."""
+        self.authorisations += 1
+        self.authorized = self.authorisations not in self.taken_back_after
 
 
 @dataclass(slots=True)
@@ -127,7 +134,7 @@ def desk(station: Station, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
         return _Linked(found.bays[seen.port].recorder)
 
     def authorise(seen: DeviceSeen) -> None:
-        found.bays[seen.port].authorized = True
+        found.bays[seen.port].authorise()
 
     def eject(node: str) -> None:
         for bay in found.bays.values():
@@ -140,6 +147,7 @@ def desk(station: Station, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.setattr(stage, "authorise", authorise)
     monkeypatch.setattr(stage, "eject", eject)
     monkeypatch.setattr(stage, "_DISKS_SECONDS", 1.0)
+    monkeypatch.setattr(stage, "_AGAIN_SECONDS", 0.1)
     yield found
     for bay in found.bays.values():
         bay.recorder.close()
@@ -200,6 +208,35 @@ def test_an_enrolled_recorder_is_unlocked_and_taken_in(desk: Desk, card: Path) -
     (started,) = desk.entries("docking.started")
     assert started["fact"]["profile"] == "acme-control" and started["fact"]["recorder"] == recorder
     assert {entry["fact"]["sequence"] for entry in desk.entries("clip.ingested")} == {16, 2}
+
+
+@pytest.mark.parametrize("taken_back_after", [[1], [2], [1, 2], [2, 3]])
+def test_what_was_let_in_and_taken_back_is_let_in_again(desk: Desk, card: Path, taken_back_after: list[int]) -> None:
+    enrol(desk)
+    bay = desk.plug(control_recorder(card), card)
+    bay.taken_back_after = taken_back_after
+    line = desk.attend(bay)
+    assert (line.state, line.new) == ("done", 2)
+    assert bay.authorisations == 2 + len(taken_back_after)
+
+
+def test_what_is_shut_out_again_while_its_disk_is_awaited_is_let_in_again(
+    desk: Desk, card: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol(desk)
+    bay = desk.plug(control_recorder(card), card)
+    waited, looks = bay.wait_for, []
+
+    def wait_for(wanted: Callable[[DeviceSeen | None], bool], seconds: float | None = None) -> bool:
+        if bay.recorder.face.name == "storage" and bay.authorized and not looks:
+            looks.append(True)
+            bay.authorized = False  # udev's late event
+            bay.show(replace(bay.present, authorized=True, disks=()) if bay.present else None)
+            return True
+        return waited(wanted, seconds)
+
+    monkeypatch.setattr(bay, "wait_for", wait_for)
+    assert (desk.attend(bay).state, bay.authorisations) == ("done", 3)
 
 
 def test_the_same_recorder_in_another_slot_brings_nothing_twice(desk: Desk, card: Path) -> None:

@@ -132,6 +132,11 @@ def test_what_was_there_at_boot_is_shut_out_once(interfaces: str) -> None:
     assert again.written == []
 
 
+@pytest.mark.parametrize("action", ["bind", "change", "unbind"])
+def test_a_late_event_hands_nothing_out_for_what_may_be_there_by_now(action: str) -> None:
+    assert settled(usb(STORAGE, action=action, stored={"STATION_SEEN": "1"})).run == []
+
+
 def test_a_device_with_nine_kinds_of_interfaces_is_still_looked_at() -> None:
     found = settled(usb(":" + "".join(f"ff{number:04x}:" for number in range(9))))
     assert not found.env["STATION_REFUSED"]
