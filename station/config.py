@@ -14,6 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 from station.errors import ConfigError, HomeError
 
+SHIPPED_PROFILES = Path(__file__).resolve().parent.parent / "firmware_profiles"
+
 
 def _known_zone(value: str) -> str:
     try:
@@ -35,7 +37,7 @@ class Settings(BaseModel):
 
     database_url: str = Field(default="", description="empty: SQLite at <home>/station.db")
     listen: str = Field(default="127.0.0.1:8470", pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")
-    profiles: str = Field(default="", description="folder of firmware profiles; empty: those shipped")
+    profiles: str = Field(default="", description="folder of the unit's own firmware profiles, beside those shipped")
     vault: str = Field(default="", description="folder of the vault; empty: <home>/vault")
     time_zone: ZoneName = Field(default="Asia/Shanghai", description="zone in which people read times")
     unit: str = Field(default="", description="the unit this station belongs to, as people call it")
@@ -92,10 +94,9 @@ class Home:
         return self.root / "run"
 
     @property
-    def profiles(self) -> Path:
-        """The folder of firmware profiles."""
-        shipped = Path(__file__).resolve().parent.parent / "firmware_profiles"
-        return Path(self.settings.profiles) if self.settings.profiles else shipped
+    def profiles(self) -> tuple[Path, ...]:
+        """The folders of firmware profiles: those shipped, then the unit's own, which go before."""
+        return (SHIPPED_PROFILES, Path(self.settings.profiles)) if self.settings.profiles else (SHIPPED_PROFILES,)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -82,7 +82,7 @@ class Dock:
             with slot_meter(self._home.run, slot, self._home.settings.slots, _shown, state="unlocking") as meter:
                 while bay.present is not None:
                     attending = Attending(self._home, self._database, self._custody, bay, meter, self._presence)
-                    attend(attending, load_profiles(self._home.profiles))
+                    attend(attending, load_profiles(*self._home.profiles))
                     self._wait(bay, attending)
                     if bay.is_left_empty():
                         break

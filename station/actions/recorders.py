@@ -40,7 +40,7 @@ def enrol_serial(custody: Custody, home: Home, actor: Actor, serial: str, profil
 
     Raises NotFoundError for an unknown profile, ProblemError (invalid) for an empty serial.
     """
-    if profile not in load_profiles(home.profiles):
+    if profile not in load_profiles(*home.profiles):
         raise NotFoundError(f"There is no profile {profile!r}", hint="`station profiles list` names them")
     if not serial.strip() or len(serial) > 100:
         raise ProblemError("invalid", "A serial number has 1 to 100 characters")

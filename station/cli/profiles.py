@@ -9,7 +9,7 @@ import typer
 from pydantic import SecretStr
 
 from station.cli.console import JsonOption, answer, answer_json, say, t
-from station.config import Settings, home_folder, load_home
+from station.config import SHIPPED_PROFILES, Settings, home_folder, load_home
 from station.credentials import recorder_password
 from station.errors import ProfileError
 from station.profiles.library import load_profile, load_profiles
@@ -24,32 +24,29 @@ _FolderArgument = Annotated[
 ]
 
 
-def _folder_in_use(given: Path | None) -> Path:
-    """Return the folder named, else the home's, else the one shipped; raises ProfileError when it is not there."""
-    place = given or Path(__file__).resolve().parents[2] / "firmware_profiles"
-    if given is None and (home_folder() / "station.toml").exists():
-        place = load_home(home_folder()).profiles
-    if not place.is_dir():
-        raise ProfileError(f"There is no folder {place}")
-    return place
+def _folders_in_use(given: Path | None) -> tuple[Path, ...]:
+    """Return the folder of shipped profiles, and after it the one named, or else the home's own."""
+    if given is not None:
+        return (SHIPPED_PROFILES,) if given.resolve() == SHIPPED_PROFILES else (SHIPPED_PROFILES, given)
+    return load_home(home_folder()).profiles if (home_folder() / "station.toml").exists() else (SHIPPED_PROFILES,)
 
 
 @app.command(help=t("Check the firmware profiles; exit 1 when one is wrong"))
 def check(folder: _FolderArgument = None) -> None:
     """Check every profile and print each complaint."""
-    place = _folder_in_use(folder)
-    complaints = check_profiles(place)
+    places = _folders_in_use(folder)
+    complaints = check_profiles(*places)
     for complaint in complaints:
         sys.stdout.write(f"{complaint}\n")
     if not complaints:
-        answer(t("The profiles in {folder} are good", folder=place))
+        answer(t("The profiles in {folder} are good", folder=places[-1]))
     raise typer.Exit(1 if complaints else 0)
 
 
 @app.command(name="list", help=t("List the firmware profiles and how well each is proven"))
 def list_profiles(folder: _FolderArgument = None, json: JsonOption = False) -> None:
     """Print one line a profile."""
-    profiles = load_profiles(_folder_in_use(folder))
+    profiles = load_profiles(*_folders_in_use(folder))
     if json:
         answer_json([_describe(profile) for profile in profiles.values()])
         return

@@ -18,17 +18,28 @@ from station.sniff import Media
 FALLBACK = "generic-storage"
 
 
-def load_profiles(folder: Path) -> dict[str, Profile]:
-    """Read all profiles below `folder`, by id; raises ProfileError naming the file and the key."""
-    if not folder.is_dir():
-        raise ProfileError(f"There is no folder of profiles at {folder}", hint="Set STATION_PROFILES or reinstall")
-    profiles = {}
-    for path in sorted(folder.glob("*/profile.toml")):
-        profile = load_profile(path)
-        profiles[profile.id] = profile
+def load_profiles(*folders: Path) -> dict[str, Profile]:
+    """Read all profiles in `folders`, by id, a later folder's in place of an earlier one's of the same id.
+
+    Raises ProfileError naming the file and the key.
+    """
+    profiles = {path.parent.name: load_profile(path) for path in find_profiles(*folders)}
     if FALLBACK not in profiles:
-        raise ProfileError(f"The profile {FALLBACK} is missing in {folder}", hint="Put it back from the release")
+        raise ProfileError(f"The profile {FALLBACK} is missing in {folders[0]}", hint="Put it back from the release")
     return profiles
+
+
+def find_profiles(*folders: Path) -> list[Path]:
+    """Return the profile.toml of each profile in `folders`, by id; raises ProfileError for a folder that is not there.
+
+    One in a later folder takes the place of that of the same name in an earlier one.
+    """
+    found: dict[str, Path] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise ProfileError(f"There is no folder of profiles at {folder}", hint="Set STATION_PROFILES or reinstall")
+        found |= {path.parent.name: path for path in folder.glob("*/profile.toml")}
+    return [found[name] for name in sorted(found)]
 
 
 def load_profile(path: Path) -> Profile:

@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import Path
 
 from station.errors import ProfileError
-from station.profiles.library import FALLBACK, load_profile
+from station.profiles.library import FALLBACK, find_profiles, load_profile
 from station.profiles.model import Profile
 from station.profiles.recording import PLACEHOLDER, FaceRecorded, Recording, Turn, read_recording
 from station.profiles.usb import (
@@ -35,12 +35,16 @@ _PASSWORD = re.compile(
 )
 
 
-def check_profiles(folder: Path) -> list[str]:
-    """Return every complaint about the profiles in `folder`, as sentences; an empty list means they are good."""
+def check_profiles(*folders: Path) -> list[str]:
+    """Return every complaint about the profiles in `folders`, as sentences; an empty list means they are good.
+
+    They are checked as they are used: one in a later folder takes the place of that of the same id in an earlier one.
+    """
     complaints: list[str] = []
     profiles: dict[str, Profile] = {}
     recordings: dict[str, Recording] = {}
-    for path in sorted(folder.glob("*/profile.toml")):
+    paths = {path.parent.name: path for path in find_profiles(*folders)}
+    for path in paths.values():
         try:
             profile = load_profile(path)
         except ProfileError as error:
@@ -56,15 +60,16 @@ def check_profiles(folder: Path) -> list[str]:
             if recording is not None:
                 recordings[profile.id] = recording
         complaints += [f"{path}: {complaint}" for complaint in _check_alone(profile)]
-    for stray in sorted(each for each in folder.iterdir() if each.is_dir() and not (each / "profile.toml").exists()):
-        complaints.append(f"{stray} holds no profile.toml")
-    if not (folder / FALLBACK / "profile.toml").is_file():
-        complaints.append(f"The profile {FALLBACK} is missing in {folder}")
+    for stray in sorted(each for folder in folders for each in folder.iterdir() if each.is_dir()):
+        if not (stray / "profile.toml").exists():
+            complaints.append(f"{stray} holds no profile.toml")
+    if FALLBACK not in paths:
+        complaints.append(f"The profile {FALLBACK} is missing in {folders[0]}")
     complaints += _check_overlaps(profiles)
     for name, recording in recordings.items():
-        place = folder / name / "recording.json"
+        place = paths[name].parent / "recording.json"
         complaints += [f"{place}: {complaint}" for complaint in _check_recording(profiles, profiles[name], recording)]
-    return [*complaints, *_check_passwords(folder)]
+    return [*complaints, *(each for folder in folders for each in _check_passwords(folder))]
 
 
 def _headings(profile: Profile) -> tuple[str, ...]:

@@ -89,7 +89,7 @@ class OpenCard:
 @contextmanager
 def open_card(home: Home, request: Request, meter: SlotMeter) -> Iterator[OpenCard]:
     """Open the source and start its reader; raises SourceError, ProfileError, VaultMissingError, StorageError."""
-    store, profiles = open_store(home), load_profiles(home.profiles)
+    store, profiles = open_store(home), load_profiles(*home.profiles)
     store.clean_staging()
     named = named_profile(profiles, request.profile)
     likely = named or (request.arrival.profiles[0].profile if request.arrival else None)

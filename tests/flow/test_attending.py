@@ -108,7 +108,7 @@ class Desk:
         """Attend to what is in the bay; return the slot's line."""
         with slot_meter(self.home.run, slot, 8, lambda line: None, state="unlocking") as meter:
             attending = Attending(self.home, self.database, self.custody, bay, meter, self.presence)
-            attend(attending, load_profiles(self.home.profiles))
+            attend(attending, load_profiles(*self.home.profiles))
         return read_slots(self.home.run)[slot]
 
     def entries(self, kind: str) -> list[dict[str, Any]]:
@@ -193,7 +193,7 @@ def test_once_enrolled_it_may_be_read_without_another_plugging(desk: Desk, card:
     bay = desk.plug(control_recorder(card), card)
     with slot_meter(desk.home.run, 3, 8, lambda line: None, state="unlocking") as meter:
         attending = Attending(desk.home, desk.database, desk.custody, bay, meter, desk.presence)
-        attend(attending, load_profiles(desk.home.profiles))
+        attend(attending, load_profiles(*desk.home.profiles))
         assert not attending.may_try_again()
         (turned_away,) = desk.entries("recorder.quarantined")
         recorders.enrol_quarantined(desk.custody, CONSOLE, turned_away["fact"]["quarantine"])
@@ -408,7 +408,7 @@ def test_sixteen_at_once_are_all_taken_in(desk: Desk, tmp_path: Path) -> None:
         enrol(desk, serial)
         card = make_fat_card(tmp_path / f"{serial}.img", {"DCIM/REC_0001.mp4": footage(number, 200_000 + number)})
         bays.append(desk.plug(control_recorder(card, serial=serial), card, port=f"0000:00:04.0/{number}"))
-    profiles = load_profiles(desk.home.profiles)
+    profiles = load_profiles(*desk.home.profiles)
     ended: list[int] = []
 
     def tend(bay: ModelBay, slot: int) -> None:

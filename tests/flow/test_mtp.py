@@ -83,7 +83,7 @@ def dock_one(station: Station, database: Database, monkeypatch: pytest.MonkeyPat
         bay = Bay(PORT)
         bay.show(SEEN)
         with slot_meter(home.run, 5, 8, lambda line: None, state="unlocking") as meter:
-            attend(Attending(home, database, custody, bay, meter, Presence()), load_profiles(home.profiles))
+            attend(Attending(home, database, custody, bay, meter, Presence()), load_profiles(*home.profiles))
         return read_slots(home.run)[5]
 
     return run

@@ -66,7 +66,11 @@ def test_places_follow_the_home_unless_set_otherwise(tmp_path: Path) -> None:
     home = load_home(tmp_path)
     assert home.vault == tmp_path / "vault"
     assert home.database_url == f"sqlite:///{tmp_path / 'station.db'}"
-    assert (home.profiles / "generic-storage" / "profile.toml").is_file()
-    (tmp_path / "station.toml").write_text("vault = '/mnt/vault'\ndatabase_url = 'postgresql+psycopg://x/y'")
+    (shipped,) = home.profiles
+    assert (shipped / "generic-storage" / "profile.toml").is_file()
+    (tmp_path / "station.toml").write_text(
+        "vault = '/mnt/vault'\ndatabase_url = 'postgresql+psycopg://x/y'\nprofiles = '/ours'"
+    )
     moved = load_home(tmp_path)
+    assert moved.profiles == (shipped, Path("/ours"))
     assert (moved.vault, moved.database_url) == (Path("/mnt/vault"), "postgresql+psycopg://x/y")

@@ -115,3 +115,22 @@ def test_the_check_goes_on_after_a_complaint_and_names_readmes_and_stray_folders
     complaints = "\n".join(check_profiles(folder))
     for word in ("tier", "## Matching", "stray"):
         assert word in complaints
+
+
+def test_a_profile_of_the_units_own_stands_beside_those_shipped(tmp_path: Path) -> None:
+    shutil.copytree(SHIPPED / "ga-t-947-named", tmp_path / "ours")
+    edit(tmp_path, "ours", 'id = "ga-t-947-named"', 'id = "ours"')
+    assert set(load_profiles(SHIPPED, tmp_path)) == {*PROFILES, "ours"}
+
+
+def test_a_profile_of_the_units_own_replaces_the_shipped_one_of_its_id(tmp_path: Path) -> None:
+    shutil.copytree(SHIPPED / "ga-t-947-named", tmp_path / "ga-t-947-named")
+    edit(tmp_path, "ga-t-947-named", 'version = "1"', 'version = "7"')
+    assert load_profiles(SHIPPED, tmp_path)["ga-t-947-named"].version == "7"
+    assert check_profiles(SHIPPED, tmp_path) == []
+
+
+def test_a_profile_of_the_units_own_that_overlaps_a_shipped_one_is_complained_of(tmp_path: Path) -> None:
+    shutil.copytree(SHIPPED / "acme-control", tmp_path / "ours")
+    edit(tmp_path, "ours", 'id = "acme-control"', 'id = "ours"')
+    assert any("acme-control" in each and "ours" in each for each in check_profiles(SHIPPED, tmp_path))
