@@ -64,12 +64,18 @@ def project(session: Session, seq: int, time: str, entry: Entry) -> None:
             kept="The ledger is untouched",
             hint="Run `station rebuild`",
         )
+    project_alone(session, seq, time, entry)
+    meta.entries = seq + 1
+    session.add(meta)
+    session.flush()
+
+
+def project_alone(session: Session, seq: int, time: str, entry: Entry) -> None:
+    """Apply one entry without asking whether it is the next: for a catalogue of chosen entries, in their order."""
     projector = _PROJECTORS.get(entry.TYPE)
     if projector is not None:
         projector(session, seq, time, entry)
     session.add_all(history_rows(seq, time, entry))
-    meta.entries = seq + 1
-    session.add(meta)
     session.flush()
 
 

@@ -147,13 +147,17 @@ def entries(
         yield from found
 
 
-def subject_entries(session: Session, subject: str) -> Iterator[StoredEntry]:
-    """Yield all entries about `subject` (`kind:id`), oldest first."""
-    numbers = (
-        session.connection()
-        .scalars(select(tables.subject.c.seq).where(tables.subject.c.subject == subject).order_by(tables.subject.c.seq))
-        .all()
-    )
+def subject_entries(
+    session: Session, subject: str, *, end: int | None = None, types: Sequence[str] = ()
+) -> Iterator[StoredEntry]:
+    """Yield all entries about `subject` (`kind:id`), oldest first; below `end` and of `types` only, if given."""
+    about = select(tables.subject.c.seq).where(tables.subject.c.subject == subject)
+    if end is not None:
+        about = about.where(tables.subject.c.seq < end)
+    if types:
+        record = tables.record
+        about = about.join(record, record.c.seq == tables.subject.c.seq).where(record.c.type.in_(types))
+    numbers = session.connection().scalars(about.order_by(tables.subject.c.seq)).all()
     for at in range(0, len(numbers), _PARAMETERS):
         yield from _read(session, tables.record.c.seq.in_(numbers[at : at + _PARAMETERS]))
 
