@@ -19,16 +19,15 @@ from station.database import Database
 from station.ledger import log
 from station.pipeline import attend
 from station.profiles.library import load_profiles
-from station.profiles.usb import Unlock
-from station.records.bus import DeviceSeen, DiskSeen
+from station.records.bus import DeviceSeen
 from station.records.entries import Actor
 from station.stages import attending as stage
 from station.stages import erasing as erase_stage
-from station.stages.attending import Attending, Bay, Presence
+from station.stages.attending import Attending, Presence
 from tests.fakes.recorder import Recorder
 from tests.fakes.recorder.clock import RecorderClock
-from tests.fakes.recorder.kinds import bcplus_recorder, composite, control_recorder, disks, keyboard, storage_recorder
-from tests.fakes.recorder.plain import PlainLink, device_seen
+from tests.fakes.recorder.kinds import bcplus_recorder, composite, control_recorder, keyboard, storage_recorder
+from tests.flow.bays import PORT, ModelBay, let_models_answer
 from tests.flow.images import footage, make_fat_card
 from tests.flow.stations import Station
 
@@ -37,55 +36,6 @@ FILES = {
     "DCIM/100MEDIA/REC_0002.mp4": footage(2, 70_000),
 }
 CONSOLE = Actor(via="console", strength="console")
-PORT = "0000:00:04.0/3"
-
-
-class ModelBay(Bay):
-    """A bay that looks at the model whenever somebody waits for it."""
-
-    def __init__(self, recorder: Recorder, images: tuple[Path, ...], port: str = PORT) -> None:
-        super().__init__(port)
-        self.recorder, self.images = recorder, images
-        self.read_only = self.trusted = True
-        self.authorized = False
-        self.taken_back_after: list[int] = []
-        self.authorisations = 0
-        self.sequence = 0
-        recorder.power_on()
-        self.look()
-
-    def look(self) -> None:
-        """See what the recorder shows now."""
-        self.recorder.tick()
-        if not self.recorder.present:
-            self.show(None)
-            self.authorized = False
-            return
-        seen = device_seen(self.recorder, self.port, authorized=self.authorized)
-        if self.present is None or seen.session != self.present.session:
-            self.authorized = False
-            seen = replace(seen, authorized=False)
-        if self.recorder.face.name == "storage" and self.authorized:
-            found = [
-                DiskSeen(str(image), lun, image.stat().st_size, 0, self.read_only)
-                for lun, image in enumerate(self.images)
-            ]
-            seen = replace(seen, disks=tuple(found))
-        self.show(seen)
-
-    def wait_for(self, wanted: Callable[[DeviceSeen | None], bool], seconds: float | None = None) -> bool:
-        ends = clock.monotonic() + min(seconds or 5.0, 5.0)
-        while not wanted(self.present):
-            if clock.monotonic() > ends:
-                return False
-            threading.Event().wait(0.01)
-            self.look()
-        return True
-
-    def authorise(self) -> None:
-        """Let the recorder in, unless udev is to be late with taking that back."""
-        self.authorisations += 1
-        self.authorized = self.authorisations not in self.taken_back_after
 
 
 @dataclass(slots=True)
@@ -129,23 +79,7 @@ def desk(station: Station, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     home = station.home
     database = Database(home.database_url)
     found = Desk(station, home, database, Custody(home, database), Presence(), {})
-
-    def link(seen: DeviceSeen, _unlock: Unlock) -> Any:
-        return _Linked(found.bays[seen.port].recorder)
-
-    def authorise(seen: DeviceSeen) -> None:
-        found.bays[seen.port].authorise()
-
-    def eject(node: str) -> None:
-        for bay in found.bays.values():
-            for disk in disks(bay.recorder):
-                if str(disk.image) == node or node in map(str, bay.images):
-                    disk.ejected = True
-            bay.recorder.become("charging")
-
-    monkeypatch.setattr(stage, "PyusbLink", link)
-    monkeypatch.setattr(stage, "authorise", authorise)
-    monkeypatch.setattr(stage, "eject", eject)
+    let_models_answer(found.bays, monkeypatch.setattr)
     monkeypatch.setattr(stage, "_DISKS_SECONDS", 1.0)
     monkeypatch.setattr(stage, "_AGAIN_SECONDS", 0.1)
     yield found
@@ -157,17 +91,6 @@ def desk(station: Station, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 def set_passwords(station: Station, passwords: dict[str, str]) -> None:
     lines = "".join(f'{profile} = "{password}"\n' for profile, password in passwords.items())
     (station.root / "station.toml").write_text(f"[recorder_passwords]\n{lines}", encoding="utf-8")
-
-
-class _Linked:
-    def __init__(self, recorder: Recorder) -> None:
-        self.recorder = recorder
-
-    def __enter__(self) -> PlainLink:
-        return PlainLink(self.recorder)
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture
