@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench import intake, ledger, listing, pages
+from bench import intake, ledger, listing, pages, plugging
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -60,6 +60,13 @@ def ledger_lines(quick: bool) -> Iterator[Line]:
             yield Line("ledger", "audit, seconds", rate.seconds)
 
 
+def plugging_lines(quick: bool) -> Iterator[Line]:
+    """Yield the waiting before the first byte of a recorder and after its last."""
+    small = {"rounds": 1, "files": 2, "file_bytes": 5_000_000} if quick else {}
+    for each in plugging.run(**small):
+        yield Line("plugging", each.name, each.value, each.budget)
+
+
 def listing_lines(quick: bool) -> Iterator[Line]:
     """Yield the time of the queries behind a page of 100,000 clips, by role and filter."""
     small = {"clips": 2_000, "rounds": 3} if quick else {}
@@ -75,7 +82,13 @@ def page_lines(quick: bool) -> Iterator[Line]:
         yield Line("page", f"p50 ms, {each.role}, {each.page}", each.p50_ms)
 
 
-GROUPS = {"intake": intake_lines, "ledger": ledger_lines, "listing": listing_lines, "page": page_lines}
+GROUPS = {
+    "intake": intake_lines,
+    "plugging": plugging_lines,
+    "ledger": ledger_lines,
+    "listing": listing_lines,
+    "page": page_lines,
+}
 
 
 def main() -> None:
