@@ -5,7 +5,7 @@ Guarantees: an append reads the head in the caller's own write transaction, whic
 record, payload, parts, index rows and completed tree nodes together or not at all. Nothing here commits.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ def append(session: Session, drafts: Sequence[Draft], *, origin: str, time: str 
         return []
     time = clock.timestamp() if time is None else time
     size, prev = _last(session, origin)
-    tree = read_range(size, _node_reader(session, list(perfect_positions(size))))
+    tree = read_range(size, stored_nodes(session, list(perfect_positions(size))))
     latest = _latest_leaves(session, {subject for draft in drafts for subject in draft.subjects})
     rows: dict[str, Rows] = {name: [] for name in tables.metadata.tables}
     appended: list[Appended] = []
@@ -126,12 +126,37 @@ def head(session: Session) -> Head:
 
 def root_at(session: Session, size: int) -> bytes:
     """Return the root of the tree of the first `size` entries, from stored leaves and nodes; raises DamagedError."""
-    return read_range(size, _node_reader(session, list(perfect_positions(size)))).root()
+    return read_range(size, stored_nodes(session, list(perfect_positions(size)))).root()
 
 
 def nodes(session: Session) -> NodeReader:
     """Return a reader of stored nodes, one query each: for proofs. It raises DamagedError for a missing one."""
-    return lambda level, index: _node_reader(session, [(level, index)])(level, index)
+    return lambda level, index: stored_nodes(session, [(level, index)])(level, index)
+
+
+def stored_nodes(session: Session, positions: Collection[tuple[int, int]]) -> NodeReader:
+    """Read the nodes at `positions` (level, index) at once; return a reader of these. It raises DamagedError."""
+    found: dict[tuple[int, int], bytes] = {}
+    connection = session.connection()
+    leaves = [index for level, index in positions if level == 0]
+    inner = [position for position in positions if position[0]]
+    for at in range(0, len(leaves), _PARAMETERS):
+        chosen = tables.record.c.seq.in_(leaves[at : at + _PARAMETERS])
+        leaf = select(tables.record.c.seq, tables.record.c.leaf).where(chosen)
+        found |= {(0, seq): value for seq, value in connection.execute(leaf)}
+    for at in range(0, len(inner), _PARAMETERS):
+        table = tables.node
+        where = tuple_(table.c.level, table.c.index).in_(inner[at : at + _PARAMETERS])
+        node = select(table.c.level, table.c.index, table.c.hash).where(where)
+        found |= {(level, index): value for level, index, value in connection.execute(node)}
+
+    def read(level: int, index: int) -> bytes:
+        try:
+            return found[level, index]
+        except KeyError as error:
+            raise DamagedError(f"Node {index} of level {level} is missing in the ledger's tree") from error
+
+    return read
 
 
 def entries(
@@ -160,6 +185,17 @@ def subject_entries(
     numbers = session.connection().scalars(about.order_by(tables.subject.c.seq)).all()
     for at in range(0, len(numbers), _PARAMETERS):
         yield from _read(session, tables.record.c.seq.in_(numbers[at : at + _PARAMETERS]))
+
+
+def chosen(session: Session, numbers: Sequence[int]) -> Iterator[StoredEntry]:
+    """Yield the entries of these numbers, which ascend; raises NotFoundError for the first that is not there."""
+    for at in range(0, len(numbers), _PARAMETERS):
+        some = numbers[at : at + _PARAMETERS]
+        found = {each.seq: each for each in _read(session, tables.record.c.seq.in_(some))}
+        for seq in some:
+            if seq not in found:
+                raise NotFoundError(f"The ledger has no entry {seq}")
+            yield found[seq]
 
 
 def entry(session: Session, seq: int) -> StoredEntry:
@@ -262,28 +298,6 @@ def _last(session: Session, origin: str) -> tuple[int, str]:
     if record.log != origin:
         raise LedgerError(f"The database holds the log {record.log}, not {origin}", kept="Nothing was appended")
     return found.seq + 1, found.leaf.hex()
-
-
-def _node_reader(session: Session, positions: Sequence[tuple[int, int]]) -> NodeReader:
-    found: dict[tuple[int, int], bytes] = {}
-    connection = session.connection()
-    leaves = [index for level, index in positions if level == 0]
-    inner = [position for position in positions if position[0]]
-    if leaves:
-        leaf = select(tables.record.c.seq, tables.record.c.leaf).where(tables.record.c.seq.in_(leaves))
-        found |= {(0, seq): value for seq, value in connection.execute(leaf)}
-    if inner:
-        table = tables.node
-        node = select(table.c.level, table.c.index, table.c.hash).where(tuple_(table.c.level, table.c.index).in_(inner))
-        found |= {(level, index): value for level, index, value in connection.execute(node)}
-
-    def read(level: int, index: int) -> bytes:
-        try:
-            return found[level, index]
-        except KeyError as error:
-            raise DamagedError(f"Node {index} of level {level} is missing in the ledger's tree") from error
-
-    return read
 
 
 def _latest_leaves(session: Session, subjects: Iterable[str]) -> dict[str, str]:
