@@ -160,6 +160,7 @@ class Attending:
         self._known = Known()
         self._turned_away: QuarantinedError | None = None
         self.seen = bay.present
+        self._session = self.seen.session if self.seen else None
 
     def recognise(self, profiles: dict[str, Profile]) -> FaceMatch:
         """Match the device on what sysfs tells, and let it be configured; raises QuarantinedError, BusError."""
@@ -195,6 +196,7 @@ class Attending:
                 dialect.unlock()
             except DialectError as error:
                 raise QuarantinedError("unlock_refused", self._known.identity, self._known.recorder) from error
+            self._session = None  # it comes up anew, with another face
         self._known.spoken = profile
         settle = _settle_seconds(profile)
         if not self._bay.wait_for(lambda device: device is not None and self._is_storage(device), settle):
@@ -203,6 +205,8 @@ class Attending:
         face = face_after_unlock(profile, storage)
         if face is None:
             raise self._lost("no_storage")
+        if profile.identity.serial_from == "usb" and storage.serial != self._serial():
+            raise QuarantinedError("unknown_device")
         self._known.matches = (FaceMatch(profile, face, 0, None),)
         if not storage.authorized:
             self._admit(storage)
@@ -210,7 +214,7 @@ class Attending:
     def requests(self) -> Iterator[Request]:
         """Wait for the recorder's disks and yield what to take in: each disk that carries recordings, or all by MTP.
 
-        One that comes up while another is read is yielded after it.
+        One that comes up while another is read is yielded after it; nothing is once another recorder is in the bay.
 
         Raises QuarantinedError where the kernel would let something be written to one, GoneError, BusError.
         """
@@ -221,7 +225,10 @@ class Attending:
         wanted = self._known.matches[0].profile.transport.disks
         self._wait_for_disks(wanted)
         done: set[int] = set()
-        while chosen := [disk for disk in _wanted_disks(self._present(), wanted) if disk.lun not in done]:
+        while self._session and self._bay.holds(self._session):
+            chosen = [disk for disk in _wanted_disks(self._present(), wanted) if disk.lun not in done]
+            if not chosen:
+                return
             # A disk is seen as soon as the kernel has it; udev's helper protects it a moment later.
             nodes = {disk.node for disk in chosen}
             if not self._bay.wait_for(partial(_is_protected, nodes=nodes), _PROTECT_SECONDS):
@@ -238,9 +245,11 @@ class Attending:
         if not all(account.whole for _, account in taken):
             return
         for request, account in taken:
+            if request.arrival is None or request.arrival.gone():
+                return
             erasing = Erasing(self.home, self.database, self.custody, self.meter, profiles[account.profile])
             arrival = request.arrival
-            if not erasing.allowed or arrival is None or arrival.disk is None:
+            if not erasing.allowed or arrival.disk is None:
                 continue
             if not erasing.run(account, arrival.disk, self._present().session, arrival.first_volume):
                 raise QuarantinedError("bytes_differ", self._known.identity, account.recorder)
@@ -263,13 +272,14 @@ class Attending:
                 if profile.identity.serial_from == "handshake" and greeting.serial != self._serial():
                     raise DialectError("another recorder answers now")
                 self._set_clock(dialect, profile)
-        except (BusError, DialectError, QuarantinedError) as error:
+        except (BusError, DialectError, GoneError, QuarantinedError) as error:
             _logger.warning("clock not set", port=self._bay.port, reason=error.message)
+            self.seen = self._bay.present or self.seen  # it is attended to, whatever it shows itself as now
 
     def _go_back_to_charging(self, profile: Profile) -> None:
         for disk in self._present().disks:
             eject(disk.node)
-        settle = _settle_seconds(profile)
+        settle, self._session = _settle_seconds(profile), None
         if not self._bay.wait_for(lambda device: device is not None and _is_charging(profile, device), settle):
             raise BusError("it did not go back to charging")
         if not self._present().authorized:
@@ -435,15 +445,16 @@ class Attending:
         return profile is not None and face_after_unlock(profile, device) is not None
 
     def _present(self) -> DeviceSeen:
+        """Return the recorder as it is now; raises GoneError when it is out, whatever was plugged in after it."""
         seen = self._bay.present
-        if seen is None:
+        if seen is None or self._session not in (None, seen.session):
             raise GoneError("The recorder was taken out")
-        self.seen = seen
+        self.seen, self._session = seen, seen.session
         return seen
 
     def _lost(self, reason: str) -> SourceError:
         seen = self._bay.present
-        if seen is None:
+        if seen is None or self._session not in (None, seen.session):
             return GoneError("The recorder was taken out")
         if _is_strange(seen):  # what it showed itself as before was a mask
             reason = "forbidden_interface"

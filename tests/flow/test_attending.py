@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from station import clock
+from station import clock, pipeline
 from station.acquire import erasing, reading
+from station.acquire.account import Account
 from station.actions import recorders
 from station.board import SlotBoard, read_slots, slot_meter
 from station.config import Home
@@ -360,3 +361,28 @@ def test_a_recorder_taken_out_ends_its_docking_at_once(desk: Desk, card: Path, m
     taken_out.join()
     assert line.state == "failed"
     assert not desk.entries("clip.ingested")
+
+
+def test_what_is_plugged_in_while_the_one_before_is_still_ended_is_attended_to_next(
+    desk: Desk, card: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol(desk)
+    bay = desk.plug(control_recorder(card), card)
+    take_in, seen = pipeline.take_in, []
+
+    def swapped(*arguments: Any) -> Account:
+        account = take_in(*arguments)
+        if not seen:
+            seen.append(bay.present)
+            bay.recorder.power_off()
+            bay.recorder.power_on()
+            bay.look()
+        return account
+
+    monkeypatch.setattr(pipeline, "take_in", swapped)
+    with slot_meter(desk.home.run, 3, 8, lambda line: None, state="unlocking") as meter:
+        attending = Attending(desk.home, desk.database, desk.custody, bay, meter, desk.presence)
+        attend(attending, load_profiles(*desk.home.profiles))
+    assert attending.seen == replace(seen[0], disks=attending.seen.disks)  # so that the dock takes the next for another
+    assert bay.present is not None and bay.present.session != attending.seen.session
+    assert len(desk.entries("docking.started")) == 1
