@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from station.database import Database
 from station.errors import DatabaseError
 from station.ledger import tables
+from station.ledger.anchors import AnchorTrust, check_anchors
 from station.ledger.findings import Finding
 from station.ledger.note import VerifierKey
 from station.ledger.verify import Audit, Row, audit
@@ -31,10 +32,13 @@ _COLUMNS = {
 }
 
 
-def audit_database(database: Database, key: VerifierKey, signer_note: str | None = None) -> Audit:
+def audit_database(
+    database: Database, key: VerifierKey, signer_note: str | None = None, trust: AnchorTrust | None = None
+) -> Audit:
     """Audit the whole ledger in `database`; `signer_note` is what the signer remembers, fetched before the call.
 
-    Raises DatabaseError only if the database can't be opened at all.
+    `trust` says whose outside anchors are ours (see `anchors.check_anchors` for what is checked without it). Raises
+    DatabaseError only if the database can't be opened at all.
     """
     source = _Source(database)
     found = audit(
@@ -47,9 +51,11 @@ def audit_database(database: Database, key: VerifierKey, signer_note: str | None
     )
     # Between the signer's answer and our reading, a checkpoint is on its way into the table: look once more.
     findings = [item for item in found.findings if not source.has_arrived(item)]
+    rows = list(source.anchors())  # before their checkpoints: both grow meanwhile
+    anchors = list(check_anchors(rows, source.notes(), trust))
     return Audit(
-        findings=(*source.findings, *findings),
-        notes=found.notes,
+        findings=(*source.findings, *findings, *(each for each in anchors if each.is_damage)),
+        notes=(*found.notes, *(each for each in anchors if not each.is_damage)),
         size=found.size,
         root=found.root,
         signed_size=found.signed_size,
@@ -107,6 +113,15 @@ class _Source:
         for number, size, note in rows:
             if not self._end < _number(size) <= now:
                 yield _number(number), _number(size), _text(note)
+
+    def anchors(self) -> Iterator[tuple[int, int, str, str, bytes, str]]:
+        rows = self._all("anchor", "SELECT number, size, kind, key, data, time FROM anchor ORDER BY number")
+        for number, size, kind, key, data, time in rows:
+            yield _number(number), _number(size), _text(kind), _text(key), _bytes(data), _text(time)
+
+    def notes(self) -> dict[int, str]:
+        query = "SELECT size, note FROM checkpoint WHERE size IN (SELECT size FROM anchor)"
+        return {_number(size): _text(note) for size, note in self._all("checkpoint", query)}
 
     def has_arrived(self, finding: Finding) -> bool:
         if finding.kind != "checkpoint.lost":

@@ -43,6 +43,11 @@ MESSAGES: Mapping[str, str] = {
     "checkpoint.size": "Checkpoint number {number} is stored for {found} entries but was signed for {expected}",
     "checkpoint.order": "Checkpoint number {number} is not where it belongs",
     "checkpoint.root": "Entries {first} to {last} are not those that were signed at {size} entries",
+    "anchor.missing": "Outside anchor number {number} is missing",
+    "anchor.altered": "Outside anchor number {number}, over the checkpoint of {size} entries, was altered: {reason}",
+    "anchor.stray": "Outside anchor number {number} is over a checkpoint of {size} entries, which is not stored",
+    "anchor.foreign": "Outside anchor number {number} is of {key}, which is not one of this station's",
+    "anchor.unchecked": "Of the outside anchors, {count} were not held against this station's witnesses and authorities",
     "signer.note": "The signer's own checkpoint is not valid: {reason}",
     "log.shorter": "The log holds {found} entries, but {size} were signed",
     "log.unsigned": "The last {count} entries are not signed yet",
@@ -52,7 +57,7 @@ MESSAGES: Mapping[str, str] = {
 }
 """Sentences by code. Those of `NOTES` are no damage."""
 
-NOTES = frozenset({"log.unsigned", "part.remains"})
+NOTES = frozenset({"log.unsigned", "part.remains", "anchor.unchecked"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The ledger's tables: never migrated, INSERT-only by trigger, each with the one order in which rows may come.
 
-Guarantees, on SQLite and PostgreSQL alike: UPDATE, DELETE and TRUNCATE are refused; records and checkpoints are
-numbered without gaps; a part row may go only after the `payload.erased` entry that names it. Every stored column
-can be recomputed or is signed, so that `verify.audit` can name any row that was changed behind the station's back.
+Guarantees, on SQLite and PostgreSQL alike: UPDATE, DELETE and TRUNCATE are refused; records, checkpoints and
+anchors are numbered without gaps; a part row may go only after the `payload.erased` entry that names it. Every stored
+column can be recomputed or is signed, so that the audit can name any row that was changed behind the station's back.
 """
 
 from sqlalchemy import (
@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    inspect,
     text,
 )
 
@@ -93,6 +94,20 @@ erasure = Table(
     sqlite_with_rowid=False,
     comment="parts that the payload.erased entry by_seq allows to be deleted",
 )
+anchor = Table(
+    "anchor",
+    metadata,
+    Column("number", _Integer, primary_key=True, autoincrement=False),
+    Column("size", _Integer, ForeignKey(checkpoint.c.size), nullable=False),
+    Column("kind", _Text, CheckConstraint("kind IN ('cosignature', 'timestamp')"), nullable=False),
+    Column("key", _Text, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("time", _Text, CheckConstraint("length(time) = 27"), nullable=False),
+    Index("anchor_by_size", "size", "kind"),
+    sqlite_strict=True,
+    comment="witnesses' signature lines and RFC 3161 responses over the checkpoint of that size; key is the witness's"
+    " vkey or the authority's address, time what the anchor itself states; numbered, so that a missing one shows",
+)
 
 _APPEND_ONLY = "the ledger is append-only"
 
@@ -106,6 +121,7 @@ _REFUSED_INSERTS = {
     "subject": "EXISTS (SELECT 1 FROM subject WHERE seq = NEW.seq AND subject = NEW.subject)",
     "checkpoint": "NEW.number <> COALESCE((SELECT max(number) + 1 FROM checkpoint), 0)"
     " OR NEW.size <= COALESCE((SELECT max(size) FROM checkpoint), -1)",
+    "anchor": "NEW.number <> COALESCE((SELECT max(number) + 1 FROM anchor), 0)",
     "erasure": "EXISTS (SELECT 1 FROM erasure WHERE seq = NEW.seq AND name = NEW.name)"
     " OR NOT EXISTS (SELECT 1 FROM part WHERE seq = NEW.seq AND name = NEW.name)"
     " OR NOT EXISTS (SELECT 1 FROM record WHERE seq = NEW.by_seq AND type = 'payload.erased')",
@@ -126,6 +142,14 @@ def create_tables(database: Database) -> None:
             if name not in existing:
                 for statement in statements:
                     connection.execute(text(statement))
+
+
+def add_missing_tables(database: Database) -> None:
+    """Create tables that a database of an earlier version lacks; a trigger that is missing stays so, for the audit."""
+    with database.read() as session:
+        existing = set(inspect(session.connection()).get_table_names())
+    if record.name in existing and not set(metadata.tables) <= existing:
+        create_tables(database)
 
 
 def expected_triggers(dialect: str) -> dict[str, tuple[str, ...]]:

@@ -11,8 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
 from station.database import Database
-from station.ledger import log, tables
+from station.ledger import anchors, log, tables
+from station.ledger.anchors import AnchorTrust
 from station.ledger.audit_source import audit_database
+from station.ledger.cosign import CosigningKey
 from station.ledger.entry import leaf_of, parse_record
 from station.ledger.findings import MESSAGES, Finding
 from station.ledger.keys import SigningKey
@@ -23,6 +25,9 @@ from tests.unit.ledger.samples import ORIGIN, TIME, erasing, fill, make_log
 KEY = SigningKey(ORIGIN, bytes(32))
 OTHER = SigningKey(ORIGIN, bytes(range(32)))
 SIZE = 13
+WITNESSES = (CosigningKey("witness.example/w1", bytes(range(1, 33))), CosigningKey("w2", bytes(range(2, 34))))
+STRANGER = CosigningKey("w3", bytes(range(3, 35)))
+TRUST = AnchorTrust(tuple(each.verifier for each in WITNESSES))
 
 
 def sign(size: int, root: bytes, key: SigningKey = KEY) -> str:
@@ -40,7 +45,10 @@ def checkpoint(database: Database) -> str:
 
 @pytest.fixture
 def sealed(database: Database) -> tuple[Database, str]:
-    """A log of 13 entries, numbers 8 and 9 erasing a part of 4 and of 3, with checkpoints at 4, 10 and 13."""
+    """A log of 13 entries, numbers 8 and 9 erasing a part of 4 and of 3, with checkpoints at 4, 10 and 13.
+
+    One witness cosigned at 4 and 13, the other at 13.
+    """
     make_log(database, 4)
     checkpoint(database)
     fill(database, 4, first=4)
@@ -50,7 +58,17 @@ def sealed(database: Database) -> tuple[Database, str]:
         log.drop_erased_parts(session)
     checkpoint(database)
     fill(database, 3, first=10)
-    return database, checkpoint(database)
+    note = checkpoint(database)
+    for witness, size in ((WITNESSES[0], 4), (WITNESSES[0], 13), (WITNESSES[1], 13)):
+        anchor(database, witness, size)
+    return database, note
+
+
+def anchor(database: Database, witness: CosigningKey, size: int) -> None:
+    with database.write() as session:
+        line = witness.cosign(anchors.checkpoint_text_at(session, size), 1_800_000_000).line()
+        key = str(witness.verifier)
+        anchors.store_anchor(session, size, "cosignature", key, line.encode(), anchors.posix_time(1_800_000_000))
 
 
 @contextmanager
@@ -72,7 +90,7 @@ def tampering(database: Database) -> Iterator[Connection]:
 
 def look(sealed: tuple[Database, str]) -> Audit:
     database, note = sealed
-    return audit_database(database, KEY.verifier, note)
+    return audit_database(database, KEY.verifier, note, TRUST)
 
 
 def kinds(outcome: Audit) -> set[str]:
@@ -215,6 +233,7 @@ DELETED: dict[str, tuple[str, Callable[[Finding], bool]]] = {
     "node": ('level = 2 AND "index" = 1', lambda item: item.kind == "node.missing" and item.params["first"] == 1),
     "subject": ("seq = 5 AND subject = 'case:x'", lambda item: item.kind == "index.missing" and item.seq == 5),
     "checkpoint": ("number = 1", lambda item: item.kind == "checkpoint.missing" and item.params["number"] == 1),
+    "anchor": ("number = 1", lambda item: item.kind == "anchor.missing" and item.params["number"] == 1),
     "erasure": ("seq = 3", lambda item: item.kind == "erasure.missing" and item.params["of"] == 3),
 }
 
@@ -236,14 +255,14 @@ def test_the_last_record_deleted_shows_against_the_signer(sealed: tuple[Database
             connection.execute(text(f"DELETE FROM {table} WHERE seq = 12"))  # noqa: S608
         connection.execute(text("DELETE FROM checkpoint WHERE size = 13"))
     outcome = look(sealed)
-    assert kinds(outcome) == {"log.shorter", "checkpoint.lost"}
+    assert kinds(outcome) == {"log.shorter", "checkpoint.lost", "anchor.stray"}
     assert outcome.size == 12
 
 
 def test_the_last_checkpoint_deleted_shows_against_the_signer(sealed: tuple[Database, str]) -> None:
     with tampering(sealed[0]) as connection:
         connection.execute(text("DELETE FROM checkpoint WHERE size = 13"))
-    assert kinds(look(sealed)) == {"checkpoint.lost"}
+    assert kinds(look(sealed)) == {"checkpoint.lost", "anchor.stray"}
 
 
 INSERTED: dict[str, tuple[dict[str, object], set[str]]] = {
@@ -256,6 +275,10 @@ INSERTED: dict[str, tuple[dict[str, object], set[str]]] = {
     "node": ({"level": 3, "index": 1, "hash": bytes(32)}, {"node.unexpected"}),
     "subject": ({"seq": 3, "subject": "clip:none"}, {"index.unexpected"}),
     "checkpoint": ({"number": 3, "size": 12, "note": sign(12, bytes(32), OTHER)}, {"checkpoint.altered"}),
+    "anchor": (
+        {"number": 3, "size": 13, "kind": "cosignature", "key": "w9+00000000+BA==", "data": b"x", "time": TIME},
+        {"anchor.altered"},
+    ),
     "erasure": ({"seq": 5, "name": "names", "by_seq": 9}, {"erasure.unexpected"}),
 }
 
@@ -268,6 +291,23 @@ def test_one_inserted_row_is_named(sealed: tuple[Database, str], table: str) -> 
     found = kinds(look(sealed))
     assert expected <= found
     assert found <= expected | {"checkpoint.order", "checkpoint.size", "node.missing"}
+
+
+def test_an_anchor_of_a_witness_that_is_not_ours_is_named(sealed: tuple[Database, str]) -> None:
+    anchor(sealed[0], STRANGER, 10)
+    outcome = look(sealed)
+    assert [(item.kind, item.params["number"]) for item in outcome.findings] == [("anchor.foreign", 3)]
+
+
+def test_without_knowing_the_witnesses_that_is_told_and_what_a_row_says_itself_is_checked(
+    sealed: tuple[Database, str],
+) -> None:
+    outcome = audit_database(sealed[0], KEY.verifier, sealed[1])
+    assert (outcome.sound, [item.kind for item in outcome.notes]) == (True, ["anchor.unchecked"])
+    with tampering(sealed[0]) as connection:
+        connection.execute(text("UPDATE anchor SET size = 10 WHERE number = 1"))
+    outcome = audit_database(sealed[0], KEY.verifier, sealed[1])
+    assert [(item.kind, item.params["number"]) for item in outcome.findings] == [("anchor.altered", 1)]
 
 
 def test_a_part_deleted_under_a_made_up_erasure_is_named(sealed: tuple[Database, str]) -> None:
@@ -286,6 +326,7 @@ SWAPPED = {
     "subject": ("subject", "seq = 6 AND subject = 'clip:0'", "seq = 7 AND subject = 'clip:1'", {6, 7}),
     "node": ("hash", 'level = 1 AND "index" = 0', 'level = 1 AND "index" = 1', set()),
     "checkpoint": ("note", "number = 0", "number = 1", set()),
+    "anchor": ("data", "number = 0", "number = 1", set()),
     "erasure": ("by_seq", "seq = 3", "seq = 3", set()),
 }
 

@@ -5,8 +5,8 @@ from sqlalchemy import text
 
 from station.database import Database
 from station.errors import DatabaseError
-from station.ledger import log, tables
-from tests.unit.ledger.samples import ORIGIN, erasing, fill, make_log
+from station.ledger import anchors, log, tables
+from tests.unit.ledger.samples import ORIGIN, TIME, erasing, fill, make_log
 
 HASH = b"h" * 32
 
@@ -22,6 +22,7 @@ def test_no_row_can_be_changed_or_removed(database: Database, table: str) -> Non
     with database.write() as session:
         number = log.append(session, [erasing(session, 2)], origin=ORIGIN)[0].seq
         session.connection().execute(tables.checkpoint.insert(), [{"number": 0, "size": number, "note": "x"}])
+        anchors.store_anchor(session, number, "cosignature", "x", b"x", TIME)
     column = tables.metadata.tables[table].columns.keys()[-1]
     with pytest.raises(DatabaseError, match="append-only"):
         execute(database, f'UPDATE {table} SET "{column}" = "{column}"')  # noqa: S608  our own names
@@ -33,7 +34,7 @@ def test_no_row_can_be_changed_or_removed(database: Database, table: str) -> Non
 def test_no_table_can_be_emptied_at_once(database: Database, table: str) -> None:
     make_log(database)
     statement = f"DELETE FROM {table}" if database.is_sqlite else f"TRUNCATE {table} CASCADE"  # noqa: S608  our own names
-    if database.is_sqlite and table in ("checkpoint", "erasure"):
+    if database.is_sqlite and table in ("checkpoint", "erasure", "anchor"):
         execute(database, statement)  # nothing in them yet, so nothing to refuse
         return
     with pytest.raises(DatabaseError, match="append-only"):
@@ -65,6 +66,40 @@ def test_checkpoints_come_in_order_and_grow(database: Database, number: int, siz
     with pytest.raises(DatabaseError):
         execute(database, statement, number=number, size=size)
     execute(database, statement, number=1, size=5)
+
+
+def test_an_anchor_needs_its_checkpoint(database: Database) -> None:
+    make_log(database)
+    with pytest.raises(DatabaseError), database.write() as session:
+        anchors.store_anchor(session, 13, "cosignature", "x", b"x", TIME)
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_anchors_come_without_gaps(database: Database, number: int) -> None:
+    tables.create_tables(database)
+    execute(database, "INSERT INTO checkpoint (number, size, note) VALUES (0, 4, 'x')")
+    columns = "(number, size, kind, key, data, time)"
+    statement = f"INSERT INTO anchor {columns} VALUES (:number, 4, 'timestamp', 'x', :data, :time)"  # noqa: S608
+    execute(database, statement, number=0, data=b"x", time=TIME)
+    with pytest.raises(DatabaseError):
+        execute(database, statement, number=number, data=b"x", time=TIME)
+    execute(database, statement, number=1, data=b"x", time=TIME)
+
+
+def test_a_database_of_an_earlier_version_gets_the_table_it_lacks_but_no_trigger_back(database: Database) -> None:
+    make_log(database, 3)
+    with database.write() as session:
+        session.connection().execute(text("DROP TABLE anchor"))
+    tables.add_missing_tables(database)
+    with database.write() as session:
+        session.connection().execute(text("SELECT * FROM anchor"))
+        if database.is_sqlite:
+            session.connection().execute(text("DROP TRIGGER ledger_node_insert"))
+    tables.add_missing_tables(database)
+    with database.read() as session:
+        installed = tables.installed_triggers(session.connection())
+    assert ("ledger_node_insert" in installed) is not database.is_sqlite
+    assert "ledger_anchor_insert" in installed
 
 
 def test_a_leaf_of_another_length_is_refused(database: Database) -> None:
