@@ -167,11 +167,12 @@ def parse_checkpoint(raw: bytes | str) -> Checkpoint:
     return _read_checkpoint(parse_note(raw), raw)
 
 
-def verify_checkpoint(raw: bytes | str, key: VerifierKey) -> Checkpoint:
-    """Read a checkpoint signed by the log whose name is the key's name; raises DamagedError."""
-    checkpoint = _read_checkpoint(verify_note(raw, [key]), raw)
-    if checkpoint.origin != key.name:
-        raise DamagedError(f"The checkpoint is of the log {checkpoint.origin}, not of {key.name}")
+def verify_checkpoint(raw: bytes | str, *keys: VerifierKey) -> Checkpoint:
+    """Read a checkpoint signed by one of the log's keys or more, whose name is its origin; raises DamagedError."""
+    checkpoint = _read_checkpoint(verify_note(raw, keys), raw)
+    for key in keys:
+        if checkpoint.origin != key.name:
+            raise DamagedError(f"The checkpoint is of the log {checkpoint.origin}, not of {key.name}")
     return checkpoint
 
 
