@@ -29,6 +29,15 @@ ZoneName = Annotated[str, AfterValidator(_known_zone)]
 """The name of an IANA time zone."""
 
 
+class WitnessSetting(BaseModel):
+    """One witness: where it is asked, and its key. Without `url` it is asked no more, but what it cosigned counts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(default="", pattern=r"^(https?://[^\s]+)?$", description="submission prefix, c2sp.org/tlog-witness")
+    vkey: str = Field(pattern=r"^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*$", description="its public key")
+
+
 class Settings(BaseModel):
     """All settings with their defaults; names are keys of station.toml and, upper-cased, STATION_* variables."""
 
@@ -58,6 +67,25 @@ class Settings(BaseModel):
     erase_recorders: bool = Field(default=False, description="erase from a recorder what the station provably holds")
     erase_minimum_age_hours: int = Field(default=0, ge=0, description="how long taken in before it may be erased")
     erase_copies: int = Field(default=1, ge=1, description="durable places it must lie in, the vault among them")
+    erase_cosignatures: int = Field(
+        default=0, ge=0, description="how many witnesses must have cosigned the checkpoint before anything is erased"
+    )
+    witnesses: tuple[WitnessSetting, ...] = Field(default=(), description="who cosigns this station's checkpoints")
+    witness_timeout_seconds: float = Field(default=5.0, gt=0, le=60, description="how long a witness may take")
+    witness_listen: str = Field(
+        default="127.0.0.1:8471",
+        pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$",
+        description="where `station witness serve` listens, for the stations whose logs it cosigns",
+    )
+    timestamp_authority: str = Field(
+        default="", pattern=r"^(https?://[^\s]+)?$", description="address of an RFC 3161 time stamping authority"
+    )
+    timestamp_certificates: str = Field(
+        default="", description="PEM file with the roots of this authority, and of former ones"
+    )
+    anchor_minutes: int = Field(default=60, ge=1, description="how often witnesses and the authority are asked")
+    anchor_warn_hours: int = Field(default=26, ge=1, description="age of the last outside anchor that is a warning")
+    anchor_bad_hours: int = Field(default=168, ge=1, description="age of the last outside anchor that is trouble")
     demo: bool = False
 
 
@@ -87,6 +115,11 @@ class Home:
     def keys(self) -> Path:
         """The signer's key and its own state; nobody else opens this folder."""
         return self.root / "keys"
+
+    @property
+    def witness(self) -> Path:
+        """What this station keeps as a witness of others: its witness key and the logs it cosigns."""
+        return self.root / "witness"
 
     @property
     def run(self) -> Path:
