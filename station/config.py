@@ -34,7 +34,7 @@ class WitnessSetting(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: str = Field(default="", pattern=r"^(https?://[^\s]+)?$", description="submission prefix, c2sp.org/tlog-witness")
+    url: str = Field(default="", pattern=r"^(https?://[^\s]+)?$", description="its submission prefix")
     vkey: str = Field(pattern=r"^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*$", description="its public key")
 
 

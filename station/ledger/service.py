@@ -28,6 +28,7 @@ from station.config import Home, load_home
 from station.errors import ConflictError, LedgerError, SignerRefusedError, StationError, StorageError
 from station.ledger import keys
 from station.ledger.frames import FrameError, read_frame, read_message, send_message
+from station.ledger.halt import check_signing
 from station.ledger.keys import SigningKey
 from station.ledger.memory import Extension, Memory, first_memory, load_memory, save_memory
 from station.ledger.note import VerifierKey
@@ -95,6 +96,14 @@ class Service:
         """Begin to extend the last signed tree."""
         return Extension(self.head(), self._key.verifier.name)
 
+    def halted(self) -> SignerRefusedError | None:
+        """Return why nothing may be signed now, None if it may (see `halt`)."""
+        try:
+            check_signing(self._folder.parent / "run")
+        except SignerRefusedError as error:
+            return error
+        return None
+
     def commit(self, extension: Extension) -> Memory | None:
         """Sign, save, and return the new memory; None if another request was faster. Raises StorageError."""
         with self._lock:
@@ -149,7 +158,7 @@ def _answer(service: Service, message: dict[str, object], stream: BinaryIO) -> M
 def _extend(service: Service, first: int, count: int, stream: BinaryIO) -> Memory | None:
     # Every announced frame is read even after a refusal: answering into a full socket would lose the answer.
     extension = service.begin()
-    fault: SignerRefusedError | None = None
+    fault = service.halted()
     raced = extension.first != first
     for _ in range(count):
         raw = read_frame(stream)

@@ -29,6 +29,7 @@ from station.errors import (
 )
 from station.ledger import log, tables
 from station.ledger.frames import FrameError, read_message, send_frames, send_message
+from station.ledger.halt import check_signing
 from station.ledger.note import Checkpoint, VerifierKey, verify_checkpoint
 from station.ledger.service import (
     LOG_FILE,
@@ -89,9 +90,10 @@ class Signer:
     def checkpoint(self, database: Database) -> Checkpoint:
         """Have everything in the database signed for, store the checkpoint, return it.
 
-        Raises SignerRefusedError when the signer finds the ledger inconsistent with what it has signed,
-        SignerUnavailableError, DamagedError, DatabaseError.
+        Raises SignerRefusedError when the signer finds the ledger inconsistent with what it has signed, or a witness
+        has found it so (see `halt`), SignerUnavailableError, DamagedError, DatabaseError.
         """
+        check_signing(self.home.run)
         checkpoint = self._extended(database)
         with database.read() as session:
             stored = log.checkpoint_at(session, checkpoint.size)
