@@ -12,7 +12,7 @@ from functools import singledispatch
 from typing import Final
 
 from station.catalogue.tables import History
-from station.records import case_entries, docking_entries, log_entries
+from station.records import case_entries, docking_entries, erase_entries, log_entries
 from station.records.entries import Actor, Entry
 from station.records.terms import TargetKind
 
@@ -21,6 +21,7 @@ HISTORY_CODES: Final[dict[str, tuple[str, ...]]] = {
     "clip.ingested": ("docking", "recorder", "size_bytes", "readback"),
     "clip.incomplete": ("docking", "recorder", "size_bytes", "missing_bytes", "ranges", "readback"),
     "clip.conflicted": ("docking", "kept"),
+    "clip.erased_on_recorder": ("docking", "recorder"),
     "clip.probed": ("tool", "tool_version", "playable"),
     "clip.probe_failed": ("tool", "tool_version", "playable"),
     "clip.bound": ("binding", "kind", "target", "clip", "stage", "source"),
@@ -122,6 +123,13 @@ def _taken_in(fact: docking_entries.ClipFact) -> dict[str, _Value]:
 def _(entry: docking_entries.ClipConflicted) -> Iterable[_Line]:
     fact = entry.fact
     return (_Line(f"clip:{fact.clip}", "clip.conflicted", {"docking": fact.docking, "kept": fact.kept}),)
+
+
+@_lines.register
+def _(entry: erase_entries.EraseCompleted) -> Iterable[_Line]:
+    params: dict[str, _Value] = {"docking": entry.fact.docking, "recorder": entry.fact.recorder}
+    erased = {file.clip for file in entry.fact.files if file.result == "erased"}
+    return [_Line(f"clip:{clip}", "clip.erased_on_recorder", params) for clip in sorted(erased)]
 
 
 @_lines.register

@@ -72,6 +72,25 @@ LINES: list[tuple[Entry, list[tuple[str, str]]]] = [
         [("clip:a", "clip.conflicted")],
     ),
     (
+        erase_entries.EraseCompleted(
+            fact=erase_entries.EraseCompleted.Fact(
+                erasing="e",
+                docking="d",
+                recorder="r",
+                erased=1,
+                gone=0,
+                unknown=0,
+                refused={"digest_differs": 1},
+                size_bytes=4,
+                files=(
+                    erase_entries.ErasedFile(clip="a", result="erased"),
+                    erase_entries.ErasedFile(clip="b", result="refused", reason="digest_differs"),
+                ),
+            )
+        ),
+        [("clip:a", "clip.erased_on_recorder")],
+    ),
+    (
         docking_entries.ClipProbed(
             fact=docking_entries.ClipProbed.Fact(clip="a", tool="ffprobe", tool_version="5", ok=True, playable="proxy")
         ),
@@ -145,7 +164,6 @@ WITHOUT_LINES = {
     docking_entries.DockingStarted,
     docking_entries.DockingFinished,
     erase_entries.EraseAuthorised,
-    erase_entries.EraseCompleted,
     recorder_entries.RecorderEnrolled,
     recorder_entries.RecorderWithdrawn,
     recorder_entries.RecorderQuarantined,
