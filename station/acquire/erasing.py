@@ -141,7 +141,9 @@ def authorised_entry(
             recorder=recorder,
             profile=profile,
             policy=ErasePolicy(
-                minimum_age_seconds=int(rule.minimum_age.total_seconds()), copies_required=rule.copies_required
+                minimum_age_seconds=int(rule.minimum_age.total_seconds()),
+                copies_required=rule.copies_required,
+                cosignatures_required=rule.cosignatures_required,
             ),
             files=len(composition.lines),
             size_bytes=composition.size_bytes,

@@ -1,9 +1,10 @@
 """Which files of a recorder may be erased, and the tickets that say and prove so. Pure, but for two questions asked.
 
 Guarantees: a file gets onto a ticket only if it was listed in this very session under the sighting key of a clip that
-was taken in whole, is old enough, lies in as many durable places as the rule asks for, and was read back from the
-vault's disk just now; everything else that is listed and known is left with a reason. Nothing is ticketed unless the
-rule allows it. What an erasing that was broken off had named is named again, so that its rest is swept up.
+was taken in whole, is old enough, lies in as many durable places and is under as many cosignatures as the rule asks
+for, and was read back from the vault's disk just now; everything else that is listed and known is left with a reason.
+Nothing is ticketed unless the rule allows it. What an erasing that was broken off had named is named again, so that its
+rest is swept up.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +19,16 @@ from station.digest import SHA256
 from station.records.docking_entries import ClipIngested
 from station.records.ticket import TICKET_BYTES, TICKET_FILES, TicketFile, TicketHead
 
-Left = Literal["not_allowed", "not_whole", "not_direct", "in_doubt", "too_young", "too_few_copies", "original_damaged"]
+Left = Literal[
+    "not_allowed",
+    "too_few_cosignatures",
+    "not_whole",
+    "not_direct",
+    "in_doubt",
+    "too_young",
+    "too_few_copies",
+    "original_damaged",
+]
 _ENOUGH_BYTES = TICKET_BYTES // 2  # of one ticket's lines, with room for its head
 
 
@@ -27,12 +37,13 @@ class EraseRule:
     """The unit's and the profile's policy together.
 
     `minimum_age` runs from the taking in (a recorder's clock can't make a clip older). `copies_required` counts durable
-    places, the vault among them.
+    places, the vault among them; `cosignatures_required` the witnesses that must have cosigned the ticket's checkpoint.
     """
 
     allowed: bool = False
     minimum_age: timedelta = timedelta(0)
     copies_required: int = 1
+    cosignatures_required: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +88,14 @@ def compose(
     copies: Callable[[str], int],
     read_back: Callable[[str], bool],
     unfinished: Sequence[Evidence] = (),
+    cosignatures: int = 0,
 ) -> Composition:
     """Decide over the listing of one disk in this session; `known` maps its sighting keys to the clips' evidence.
 
     `copies` tells in how many durable places a SHA-256 lies. `read_back` reads the original from the vault's disk, past
     the cache, and tells whether it has that SHA-256; it is asked last, once a digest. `unfinished` are clips that an
     erasing of this recorder named and did not answer for; those of another disk of it are passed over.
+    `cosignatures` counts our witnesses that have cosigned the checkpoint that the evidence is under.
     """
     lines: dict[str, TicketFile] = {}
     left: dict[str, Left] = {}
@@ -100,7 +113,7 @@ def compose(
     for evidence in (*listed, *rest):
         if evidence.clip in lines or evidence.clip in left:
             continue
-        reason = _refuse(evidence, rule, now, copies, prove)
+        reason = _refuse(evidence, rule, now, cosignatures, copies, prove)
         if reason is None:
             lines[evidence.clip] = _line(evidence)
         else:
@@ -146,10 +159,17 @@ def split(
 
 
 def _refuse(
-    evidence: Evidence, rule: EraseRule, now: datetime, copies: Callable[[str], int], prove: Callable[[str], bool]
+    evidence: Evidence,
+    rule: EraseRule,
+    now: datetime,
+    cosignatures: int,
+    copies: Callable[[str], int],
+    prove: Callable[[str], bool],
 ) -> Left | None:
     if not rule.allowed:
         return "not_allowed"
+    if cosignatures < rule.cosignatures_required:
+        return "too_few_cosignatures"
     entry = evidence.entry
     if entry is None or entry.names is None or SHA256 not in entry.fact.digest or not entry.fact.size_bytes:
         return "not_whole"

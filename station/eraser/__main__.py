@@ -1,9 +1,9 @@
 """The eraser's process: `python -m station.eraser`, with one ticket on stdin and the answers on stdout.
 
-Guarantees: the log's public key is that of the home told at the start, never of a ticket; this parent, which has root's
-rights, reads no more of a ticket than its first line and nothing at all of a card; the child that does has neither
-rights nor files but the open card. Whatever becomes of that child, the disk is write-protected again and the last
-line says how it ended. Exit code 0 when every file was answered, else 1.
+Guarantees: the log's public key is that of the home told at the start, never of a ticket, and so are the witnesses'
+keys and how many of them must have cosigned; this parent, which has root's rights, reads no more of a ticket than its
+first line and nothing at all of a card; the child that does has neither rights nor files but the open card. Whatever
+becomes of that child, the disk is write-protected again and the last line says how it ended. Exit code 0 when every file was answered, else 1.
 """
 
 import argparse
@@ -22,10 +22,11 @@ from station.config import home_folder, load_home
 from station.device.erase.formats import RefusedError
 from station.eraser.disk import open_disk
 from station.eraser.lines import Lines
+from station.eraser.warrant import Trust
 from station.eraser.work import load, make_say, work
 from station.errors import ConfigError, HomeError, LedgerError, SandboxError
+from station.ledger.cosign import CosignerKey
 from station.ledger.keys import VERIFIER_FILE, load_verifier
-from station.ledger.note import VerifierKey
 from station.records.ticket import Ended, Refusal, TicketHead
 from station.sandbox.confinement import Limits, confine
 
@@ -58,17 +59,19 @@ def main(arguments: Sequence[str]) -> int:
     return status
 
 
-def _settings(options: argparse.Namespace) -> tuple[VerifierKey, str]:
+def _settings(options: argparse.Namespace) -> tuple[Trust, str]:
     try:
         if options.vkey is not None and options.user is not None:
-            return load_verifier(options.vkey), options.user
+            return Trust(load_verifier(options.vkey)), options.user
         home = load_home(home_folder(options.home))
-        return load_verifier(options.vkey or home.root / VERIFIER_FILE), options.user or home.settings.parser_user
+        key = load_verifier(options.vkey or home.root / VERIFIER_FILE)
+        witnesses = tuple(CosignerKey.parse(each.vkey) for each in home.settings.witnesses)
+        return Trust(key, witnesses, home.settings.erase_cosignatures), options.user or home.settings.parser_user
     except (LedgerError, HomeError, ConfigError) as error:
         raise RefusedError(Refusal.NO_LOG_KEY, error.message) from error
 
 
-def _serve(key: VerifierKey, user: str, images: list[Path]) -> int:
+def _serve(trust: Trust, user: str, images: list[Path]) -> int:
     lines = Lines(_STDIN)
     try:
         head = TicketHead.model_validate_json(lines.next())
@@ -79,7 +82,7 @@ def _serve(key: VerifierKey, user: str, images: list[Path]) -> int:
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
         child = os.fork()
         if child == 0:
-            _work_confined(lines, head, key, handle, user, parent)
+            _work_confined(lines, head, trust, handle, user, parent)
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
             return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -90,7 +93,7 @@ def _serve(key: VerifierKey, user: str, images: list[Path]) -> int:
             raise
 
 
-def _work_confined(lines: Lines, head: TicketHead, key: VerifierKey, handle: int, user: str, parent: int) -> NoReturn:
+def _work_confined(lines: Lines, head: TicketHead, trust: Trust, handle: int, user: str, parent: int) -> NoReturn:
     """Be the child: never returns."""
     status = _DIED
     say = make_say(_STDOUT)
@@ -104,7 +107,7 @@ def _work_confined(lines: Lines, head: TicketHead, key: VerifierKey, handle: int
             file_size_bytes=size,  # of an image file; a disk has no room to grow
         )
         confine(limits=limits, user=user, die_with_parent=parent)
-        work(lines, head, key, handle, say)
+        work(lines, head, trust, handle, say)
         status = _ANSWERED
     except RefusedError as error:
         say(Ended(complete=False, reason=error.reason, detail=error.message))

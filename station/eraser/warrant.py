@@ -5,11 +5,14 @@ Guarantee: a file passes only if record, payload, parts and inclusion proof all 
 the log's own key signed, and if every value the eraser goes by is the sealed one.
 """
 
+from dataclasses import dataclass
+
 from pydantic import ValidationError
 
 from station.device.erase.formats import RefusedError, Wanted
 from station.digest import SHA256, sha256_hex
 from station.errors import DamagedError
+from station.ledger.cosign import CosignerKey, verify_cosignatures
 from station.ledger.entry import FACT, leaf_of, parse_part, parse_payload, parse_record
 from station.ledger.merkle import verify_inclusion
 from station.ledger.note import Checkpoint, VerifierKey, decode, verify_checkpoint
@@ -19,12 +22,28 @@ from station.records.ticket import Refusal, TicketFile, TicketHead
 _NAMES = "names"
 
 
-def check_head(head: TicketHead, key: VerifierKey) -> Checkpoint:
-    """Return the ticket's checkpoint; raises RefusedError unless the log's key has signed it."""
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """By whom a ticket's checkpoint must be signed: the log's key, and at least `required` of the `witnesses`."""
+
+    key: VerifierKey
+    witnesses: tuple[CosignerKey, ...] = ()
+    required: int = 0
+
+
+def check_head(head: TicketHead, trust: Trust) -> Checkpoint:
+    """Return the ticket's checkpoint; raises RefusedError unless the log and enough witnesses have signed it."""
     try:
-        return verify_checkpoint(head.checkpoint, key)
+        checkpoint = verify_checkpoint(head.checkpoint, trust.key)
+        cosigned = verify_cosignatures(head.checkpoint, trust.witnesses)
     except DamagedError as error:
         raise RefusedError(Refusal.NOT_UNDER_CHECKPOINT, error.message) from error
+    count = len({each.public for each in trust.witnesses if str(each) in cosigned})
+    if count < trust.required:
+        raise RefusedError(
+            Refusal.TOO_FEW_COSIGNATURES, f"{count} witnesses have cosigned it, and {trust.required} must have"
+        )
+    return checkpoint
 
 
 def check_file(line: TicketFile, recorder: str, checkpoint: Checkpoint) -> Wanted:

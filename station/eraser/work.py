@@ -21,9 +21,9 @@ from station.device.tree import Content
 from station.device.volume import Card
 from station.direct import BUFFER_BYTES, aligned_buffer
 from station.eraser.lines import Lines
-from station.eraser.warrant import check_file, check_head
+from station.eraser.warrant import Trust, check_file, check_head
 from station.errors import SourceError
-from station.ledger.note import Checkpoint, VerifierKey
+from station.ledger.note import Checkpoint
 from station.records.docking_entries import ClipIngested
 from station.records.reading import VolumeSeen
 from station.records.ticket import Ended, EraseProgress, FileAnswer, Refusal, TicketFile, TicketHead
@@ -68,12 +68,12 @@ def make_say(handle: int) -> Say:
     return say
 
 
-def work(lines: Lines, head: TicketHead, key: VerifierKey, handle: int, say: Say) -> None:
+def work(lines: Lines, head: TicketHead, trust: Trust, handle: int, say: Say) -> None:
     """Carry out a ticket whose head was read, on the open card; raises RefusedError for a ticket refused as a whole.
 
     Otherwise the last message was said when this returns. OSError means that nobody listens any more.
     """
-    checkpoint = check_head(head, key)
+    checkpoint = check_head(head, trust)
     files = [_read_line(lines.next()) for _ in range(head.files)]
     try:
         blocks = Blocks(handle)

@@ -47,7 +47,7 @@ MESSAGES: Mapping[str, str] = {
     "anchor.altered": "Outside anchor number {number}, over the checkpoint of {size} entries, was altered: {reason}",
     "anchor.stray": "Outside anchor number {number} is over a checkpoint of {size} entries, which is not stored",
     "anchor.foreign": "Outside anchor number {number} is of {key}, which is not one of this station's",
-    "anchor.unchecked": "Of the outside anchors, {count} were not held against this station's witnesses and authorities",
+    "anchor.unchecked": "Of the outside anchors, {count} were not held against this station's settings",
     "signer.note": "The signer's own checkpoint is not valid: {reason}",
     "log.shorter": "The log holds {found} entries, but {size} were signed",
     "log.unsigned": "The last {count} entries are not signed yet",

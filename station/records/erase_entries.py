@@ -12,10 +12,11 @@ LISTED_CLIPS, LISTED_FILES = 1500, 500
 
 
 class ErasePolicy(Part):
-    """The rule that allowed it: how old a clip must be, and in how many durable places it must lie."""
+    """The rule that allowed it: how old a clip must be, in how many places it must lie, how many must cosign."""
 
     minimum_age_seconds: int = Field(ge=0)
     copies_required: int = Field(ge=1)
+    cosignatures_required: int = Field(default=0, ge=0)
 
 
 class EraseAuthorised(Entry):

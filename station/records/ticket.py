@@ -51,6 +51,7 @@ class Refusal(StrEnum):
     NOT_READ_ONLY = "not_read_only"
     BUSY = "busy"
     NO_LOG_KEY = "no_log_key"
+    TOO_FEW_COSIGNATURES = "too_few_cosignatures"
     NOT_CONFINED = "not_confined"
     DIED = "died"
 

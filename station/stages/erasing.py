@@ -25,6 +25,7 @@ from station.ledger.note import Checkpoint
 from station.profiles.model import Profile
 from station.records.bus import DiskSeen
 from station.records.erase_entries import LISTED_FILES
+from station.stages.anchoring import Cosigned, await_cosigned
 from station.stages.evidence import gather_evidence
 
 _logger = structlog.get_logger(__name__)
@@ -38,6 +39,7 @@ def rule_of(home: Home, profile: Profile) -> EraseRule:
         allowed=settings.erase_recorders and profile.erase.allowed,
         minimum_age=timedelta(hours=settings.erase_minimum_age_hours),
         copies_required=settings.erase_copies,
+        cosignatures_required=settings.erase_cosignatures,
     )
 
 
@@ -62,9 +64,9 @@ class Erasing:
         if account.listing is None or disk.sequence is None:
             return True
         store = open_store(self._home)
-        self._custody.seal()
+        cosigned = self._cosigned()
         with self._database.read() as reading:
-            gathered = gather_evidence(reading, account.recorder, account.listing.entries)
+            gathered = gather_evidence(reading, account.recorder, account.listing.entries, cosigned.checkpoint)
         composition = compose(
             account.listing,
             account.recorder,
@@ -74,6 +76,7 @@ class Erasing:
             copies=lambda _: _VAULT,
             read_back=lambda sha256: _is_sound(store, sha256),
             unfinished=gathered.unfinished,
+            cosignatures=cosigned.witnesses,
         )
         if not composition.lines:
             return True
@@ -105,6 +108,15 @@ class Erasing:
         )
         self._custody.append(entry)
         return not any(outcome.lied for _, outcome in outcomes)
+
+    def _cosigned(self) -> Cosigned:
+        """Return the checkpoint that the tickets will be under, cosigned where the rule asks for it."""
+        if not self._rule.allowed or not self._rule.cosignatures_required:
+            return Cosigned(self._custody.seal(), 0)
+        found = await_cosigned(self._home, self._database, self._custody, self._rule.cosignatures_required)
+        if found.witnesses < self._rule.cosignatures_required:
+            _logger.error("too few cosignatures", found=found.witnesses, required=self._rule.cosignatures_required)
+        return found
 
     def _hand_over(
         self,

@@ -35,9 +35,14 @@ class Gathered:
     unfinished: tuple[Evidence, ...]
 
 
-def gather_evidence(session: Session, recorder: str, entries: Sequence[EntrySeen]) -> Gathered:
-    """Gather what is known of a listing; have the log signed first. Raises LedgerError, DamagedError."""
-    checkpoint = log.latest_checkpoint(session)
+def gather_evidence(
+    session: Session, recorder: str, entries: Sequence[EntrySeen], checkpoint: Checkpoint | None = None
+) -> Gathered:
+    """Gather what is known of a listing under a stored checkpoint, the newest if none is given.
+
+    Have the log signed first. Raises LedgerError, DamagedError.
+    """
+    checkpoint = checkpoint or log.latest_checkpoint(session)
     if checkpoint is None:
         raise LedgerError("Nothing of this log is signed yet", kept="Nothing is erased", hint="Take a checkpoint first")
     keys = [key_of(entry, recorder) for entry in entries if entry.state == "file"]
