@@ -7,7 +7,7 @@ import structlog
 import typer
 
 from station import __version__
-from station.cli import docking, keeping, ledger, people, profiles, recorders, serving, slots
+from station.cli import anchors, docking, keeping, ledger, people, profiles, recorders, serving, slots
 from station.cli.console import answer, complain, say, t
 from station.errors import StationError
 
@@ -27,6 +27,8 @@ serving.add_commands(app)
 docking.add_commands(app)
 keeping.add_commands(app)
 app.add_typer(ledger.app, name="ledger", help=t("The ledger: its head, an audit, an export"))
+app.add_typer(anchors.anchor_app, name="anchor", help=t("Outside anchors: witnesses and time stamps over this log"))
+app.add_typer(anchors.witness_app, name="witness", help=t("Being a witness of other stations' logs"))
 app.add_typer(recorders.app, name="recorder", help=t("Recorders that the dock may read"))
 app.add_typer(slots.app, name="slot", help=t("Which USB port is which slot"))
 app.add_typer(people.app, name="user", help=t("People who may log in"))

@@ -54,9 +54,11 @@ def composed(
     read_back: Callable[[str], bool] = lambda _: True,
     unfinished: tuple[Evidence, ...] = (),
     now: datetime = NOW,
+    cosignatures: int = 0,
 ) -> Composition:
     listing = Listing(volumes=[VolumeSeen(volume=0, offset_bytes=0, file_system="fat32")], entries=entries, whole=True)
-    return compose(listing, "r1", known, rule, now, copies=lambda _: copies, read_back=read_back, unfinished=unfinished)
+    asked = {"copies": lambda _: copies, "read_back": read_back, "unfinished": unfinished}
+    return compose(listing, "r1", known, rule, now, **asked, cosignatures=cosignatures)  # type: ignore[arg-type]
 
 
 def test_only_files_that_are_listed_now_and_known_get_onto_a_ticket():
@@ -71,6 +73,7 @@ def test_only_files_that_are_listed_now_and_known_get_onto_a_ticket():
     ("changes", "reason"),
     [
         ({"rule": EraseRule()}, "not_allowed"),
+        ({"rule": EraseRule(allowed=True, cosignatures_required=2), "cosignatures": 1}, "too_few_cosignatures"),
         ({"whole": False}, "not_whole"),
         ({"readback": "dropped"}, "not_direct"),
         ({"doubt": True}, "in_doubt"),

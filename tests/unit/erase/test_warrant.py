@@ -10,7 +10,9 @@ import pytest
 from station.device.erase.formats import RefusedError
 from station.device.image import Image
 from station.eraser.lines import Lines
+from station.eraser.warrant import Trust
 from station.eraser.work import work
+from station.ledger.cosign import CosigningKey
 from station.ledger.keys import make_key
 from station.records.reading import RawTimes
 from station.records.ticket import Answer, Ended, FileAnswer, Refusal, TicketFile, TicketHead, ticket_lines
@@ -26,6 +28,7 @@ def carry_out(
     files: Sequence[TicketFile],
     head: TicketHead | None = None,
     hear: Callable[[Answer], None] = lambda _: None,
+    trust: Trust | None = None,
 ) -> list[Answer]:
     """Let the child's work be done here; returns what it answered. `hear` is told of each answer first."""
     head = head or book.head(image, len(files))
@@ -40,7 +43,7 @@ def carry_out(
 
     handle = open_direct(image)
     try:
-        work(Lines(reading), head, book.key.verifier, handle, say)
+        work(Lines(reading), head, trust or Trust(book.key.verifier), handle, say)
     finally:
         os.close(handle)
         os.close(reading)
@@ -134,6 +137,44 @@ def test_a_checkpoint_that_another_key_signed_refuses_the_whole_ticket(make):
         carry_out(image, book, lines, head)
     assert caught.value.reason == Refusal.NOT_UNDER_CHECKPOINT
     assert read_card(image) == files
+
+
+WITNESSES = tuple(CosigningKey(f"witness.example/w{number}", bytes([number]) * 32) for number in range(3))
+
+
+@pytest.mark.parametrize(("by", "again"), [((), 0), ((0,), 0), ((0,), 1), ((0, 2), 0)])
+def test_a_checkpoint_that_too_few_of_our_witnesses_cosigned_erases_nothing(make, by, again):
+    image, files = make("fat16")
+    book = take_in_card(image, files)
+    trust = Trust(book.key.verifier, tuple(each.verifier for each in WITNESSES[:2]), 2)
+    text = book.checkpoint().partition("\n\n")[0] + "\n"
+    lines = [WITNESSES[number].cosign(text, time).line() for number in by for time in range(1, 2 + again)]
+    head = book.head(image, 1, checkpoint=book.checkpoint() + "".join(lines))
+    with pytest.raises(RefusedError) as caught:
+        carry_out(image, book, [book.file(PATH)], head, trust=trust)
+    assert caught.value.reason == Refusal.TOO_FEW_COSIGNATURES
+    assert read_card(image) == files
+
+
+def test_a_cosignature_over_another_checkpoint_refuses_the_whole_ticket(make):
+    image, files = make("fat16")
+    book = take_in_card(image, files)
+    line = WITNESSES[0].cosign("evidence-station/test\n1\nAAAA\n", 1).line()
+    head = book.head(image, 1, checkpoint=book.checkpoint() + line)
+    with pytest.raises(RefusedError) as caught:
+        carry_out(image, book, [book.file(PATH)], head, trust=Trust(book.key.verifier, (WITNESSES[0].verifier,)))
+    assert caught.value.reason == Refusal.NOT_UNDER_CHECKPOINT
+    assert read_card(image) == files
+
+
+def test_under_enough_cosignatures_a_file_is_erased(make):
+    image, files = make("fat16")
+    book = take_in_card(image, files)
+    text = book.checkpoint().partition("\n\n")[0] + "\n"
+    lines = "".join(each.cosign(text, 1).line() for each in WITNESSES)
+    head = book.head(image, 1, checkpoint=book.checkpoint() + lines)
+    trust = Trust(book.key.verifier, tuple(each.verifier for each in WITNESSES[:2]), 2)
+    assert results(carry_out(image, book, [book.file(PATH)], head, trust=trust)) == {0: "erased"}
 
 
 def test_a_file_with_other_bytes_is_told_and_nothing_at_all_is_erased(make, kind):
