@@ -64,18 +64,22 @@ def project(session: Session, seq: int, time: str, entry: Entry) -> None:
             kept="The ledger is untouched",
             hint="Run `station rebuild`",
         )
-    project_alone(session, seq, time, entry)
+    project_alone(session, seq, time, entry, told=entry)
     meta.entries = seq + 1
     session.add(meta)
     session.flush()
 
 
-def project_alone(session: Session, seq: int, time: str, entry: Entry) -> None:
-    """Apply one entry without asking whether it is the next: for a catalogue of chosen entries, in their order."""
+def project_alone(session: Session, seq: int, time: str, entry: Entry, told: Entry | None) -> None:
+    """Apply one entry without asking whether it is the next: for a catalogue of chosen entries, in their order.
+
+    `told` is what the history may tell of it: the entry itself, the same with parts left out, or None for nothing.
+    """
     projector = _PROJECTORS.get(entry.TYPE)
     if projector is not None:
         projector(session, seq, time, entry)
-    session.add_all(history_rows(seq, time, entry))
+    if told is not None:
+        session.add_all(history_rows(seq, time, told))
     session.flush()
 
 
