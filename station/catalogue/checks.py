@@ -162,10 +162,15 @@ def clips_of_target(session: Session, target: str) -> tuple[str, ...]:
 
 def clips_of_number(session: Session, number: str) -> tuple[str, ...]:
     """Return the clips bound to the case of that number, however it is typed; raises NotFoundError."""
+    return clips_of_target(session, case_of_number(session, number))
+
+
+def case_of_number(session: Session, number: str) -> str:
+    """Return the id of the case of that number, however it is typed; raises NotFoundError."""
     target = session.exec(select(Target).where(Target.kind == "case", Target.folded == fold_number(number))).first()
     if target is None:
         raise NotFoundError(f"There is no case {number!r}")
-    return clips_of_target(session, target.target)
+    return target.target
 
 
 def any_target(session: Session) -> bool:

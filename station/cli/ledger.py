@@ -1,14 +1,16 @@
-"""`station ledger …`: the head, the audit, the export."""
+"""`station ledger …`: the head, the audit, the export; proofs and tiles are in `proving`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from station.cli import proving
 from station.cli.console import HomeOption, JsonOption, answer, answer_json, open_database, open_home, say, t
 from station.errors import NotFoundError, SignerUnavailableError
 
 app = typer.Typer(no_args_is_help=True)
+proving.add_commands(app)
 
 
 @app.command(help=t("Show the log's size, root and last signed checkpoint"))
@@ -43,6 +45,7 @@ def audit(home: HomeOption = None, json: JsonOption = False) -> None:
     """Audit the whole log; exit 0 sound, 1 damaged, 2 could not check."""
     from station.ledger.audit_source import audit_database
     from station.ledger.sign import Signer, home_verifier, remembered
+    from station.stages.anchoring import anchor_trust
 
     station = open_home(home)
     with open_database(station) as database:
@@ -51,7 +54,7 @@ def audit(home: HomeOption = None, json: JsonOption = False) -> None:
         except SignerUnavailableError as error:
             say(t("No signer answers, so the log is checked without its memory: {reason}", reason=error.message))
             signed = None
-        result = audit_database(database, home_verifier(station), signed)
+        result = audit_database(database, home_verifier(station), signed, anchor_trust(station))
     if json:
         answer_json(
             {

@@ -15,8 +15,8 @@ from station.ledger.note import NOTE_BYTES, Checkpoint, VerifierKey, decode, enc
 HEADER = "c2sp.org/tlog-proof@v1"
 PATH_HASHES = 63
 EXTRA_BYTES = 64 * 1024
+PROOF_BYTES = NOTE_BYTES + EXTRA_BYTES * 2 + PATH_HASHES * 64
 
-_PROOF_BYTES = NOTE_BYTES + EXTRA_BYTES * 2 + PATH_HASHES * 64
 _index = re.compile(r"index (0|[1-9][0-9]{0,18})", re.ASCII)
 
 
@@ -37,7 +37,7 @@ def make_proof(index: int, path: Sequence[bytes], checkpoint: str) -> str:
 
 def parse_proof(raw: bytes | str) -> Proof:
     """Read a proof; raises DamagedError."""
-    if len(raw) > _PROOF_BYTES:
+    if len(raw) > PROOF_BYTES:
         raise DamagedError("A proof is longer than any that is honest")
     try:
         text = raw.decode() if isinstance(raw, bytes) else raw
