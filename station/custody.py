@@ -24,6 +24,7 @@ from station.ledger.entry import StoredEntry, parse_payload, parse_record
 from station.ledger.log import Appended
 from station.ledger.note import Checkpoint
 from station.ledger.sign import Signer, home_verifier
+from station.ledger.tables import add_missing_tables
 from station.records.entries import Entry
 from station.records.registry import read_entry
 
@@ -117,6 +118,7 @@ def _rebuild(database: Database, *, damaged: bool) -> int:
 
 def keep_projection(database: Database) -> bool:
     """Rebuild the catalogue if it is of another version than this program's; returns whether it was needed."""
+    add_missing_tables(database)
     catalogue.create_tables(database)
     with database.read() as session:
         if catalogue.applied(session) >= 0:

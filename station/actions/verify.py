@@ -31,6 +31,7 @@ from station.records.docking_entries import ClipConflicted, ClipIncomplete, Clip
 from station.records.entries import Actor
 from station.records.log_entries import CheckCompleted
 from station.records.registry import read_entry
+from station.stages.anchoring import anchor_trust
 
 Outcome = Literal["sound", "damaged", "not_checked"]
 Show = Callable[[int, int], None]
@@ -148,7 +149,7 @@ def check_all(
     """Audit the ledger, compare the catalogue with a rebuild, and re-read every blob that the ledger names."""
     result = CheckResult("all")
     signed = _signer_memory(home, database, result)
-    audit = audit_database(database, home_verifier(home), signed.note if signed else None)
+    audit = audit_database(database, home_verifier(home), signed.note if signed else None, anchor_trust(home))
     result.log_size = audit.size
     result.damage += [Problem(each.kind, each.subject, each.message) for each in audit.findings]
     result.notes += [Problem(each.kind, each.subject, each.message) for each in audit.notes]

@@ -83,6 +83,45 @@ def _decode(response: bytes) -> TimeStampResponse:
     if len(response) > RESPONSE_BYTES:
         raise DamagedError("A time stamp is longer than any that is honest")
     try:
-        return decode_timestamp_response(response)
+        return decode_timestamp_response(_order_certificates(response))
     except ValueError as error:
         raise DamagedError(f"A time stamp can't be read: {error}") from error
+
+
+def _order_certificates(response: bytes) -> bytes:
+    """Return the answer with its certificates in DER's order (X.690, 11.6), which openssl's authorities do not keep.
+
+    No signature covers their order, and nothing else is touched. What is not of the form comes back as it is.
+    Path: TimeStampResp, timeStampToken, content, SignedData, certificates (RFC 3161 2.4.2, RFC 5652 5.1).
+    """
+    try:
+        token = _children(response, *_children(response, 0, len(response))[0][1:])[1]
+        content = _children(response, *token[1:])[1]
+        signed = _children(response, *content[1:])[0]
+        certificates = next(each for each in _children(response, *signed[1:]) if each[0] == _CERTIFICATES)
+        start, end = certificates[1:]
+        found, at = [], start
+        for _, _, stop in _children(response, start, end):
+            found.append(response[at:stop])
+            at = stop
+    except (IndexError, StopIteration):
+        return response
+    return response[:start] + b"".join(sorted(found)) + response[end:]
+
+
+_CERTIFICATES = 0xA0  # [0] IMPLICIT, constructed
+
+
+def _children(data: bytes, start: int, end: int) -> list[tuple[int, int, int]]:
+    """Return tag, and begin and end of the content, of each DER element there; raises IndexError if they don't fit."""
+    found = []
+    while start < end:
+        tag, length, at = data[start], data[start + 1], start + 2
+        if length >= 0x80:
+            at += length & 0x7F
+            length = int.from_bytes(data[start + 2 : at])
+        if at + length > end:
+            raise IndexError
+        found.append((tag, at, at + length))
+        start = at + length
+    return found

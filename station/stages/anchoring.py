@@ -6,15 +6,16 @@ an alarm; nothing here ever mends such a difference. A witness that does not ans
 Source: c2sp.org/tlog-witness, RFC 3161 section 3.4.
 """
 
+import atexit
 import fcntl
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from typing import TYPE_CHECKING
 
 import structlog
@@ -52,6 +53,8 @@ _TRIES = 3
 _POLL_SECONDS = 0.2
 _PATIENCE_SECONDS = 15.0  # for the process that may use the network to notice that somebody waits
 _logger = structlog.get_logger(__name__)
+_clients: "dict[float, httpx.Client]" = {}
+_clients_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,9 +337,15 @@ def _post(home: Home, url: str, body: str | bytes, content_type: str = "text/pla
         raise LedgerError(f"it could not be asked: {str(error) or type(error).__name__}") from error
 
 
-@cache
 def _client(timeout_seconds: float) -> "httpx.Client":
+    """Return this process's client: connections are kept, since setting one up costs more than asking."""
     import httpx
 
-    # Proxies of the environment are not asked: whom this station talks to stands in its settings.
-    return httpx.Client(timeout=timeout_seconds, trust_env=False, follow_redirects=False)
+    with _clients_lock:
+        client = _clients.get(timeout_seconds)
+        if client is None:
+            # Proxies of the environment are not asked: whom this station talks to stands in its settings.
+            client = httpx.Client(timeout=timeout_seconds, trust_env=False, follow_redirects=False)
+            atexit.register(client.close)
+            _clients[timeout_seconds] = client
+        return client
