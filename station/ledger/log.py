@@ -17,6 +17,7 @@ from station import clock, durable
 from station.digest import sha256_hex
 from station.errors import ConflictError, DamagedError, LedgerError, NotFoundError
 from station.ledger import tables
+from station.ledger.anchors import cosigned_note as cosigned_note
 from station.ledger.entry import (
     ERASED,
     FACT,
