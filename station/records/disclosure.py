@@ -57,6 +57,9 @@ DISCLOSED: Final[Mapping[str, Rule]] = {
     "target.opened": _own("fact", "names", "actor"),
     "target.resolved": _own("fact", "actor"),
     "target.submitted": _own("fact", "actor"),
+    "export.requested": _own("fact", "text", "actor"),
+    "export.approved": _own("fact", "actor"),
+    "export.produced": _own("fact"),
 }
 
 

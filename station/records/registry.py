@@ -5,7 +5,15 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from station.errors import DamagedError
-from station.records import case_entries, docking_entries, erase_entries, log_entries, people_entries, recorder_entries
+from station.records import (
+    case_entries,
+    docking_entries,
+    erase_entries,
+    export_entries,
+    log_entries,
+    people_entries,
+    recorder_entries,
+)
 from station.records.draft import Json
 from station.records.entries import Entry
 
@@ -46,6 +54,10 @@ ENTRY_TYPES: dict[str, type[Entry]] = {
         case_entries.ClipUnbound,
         case_entries.ClipAmended,
         case_entries.ClipClassified,
+        export_entries.ExportRequested,
+        export_entries.ExportApproved,
+        export_entries.ExportRefused,
+        export_entries.ExportProduced,
     )
 }
 

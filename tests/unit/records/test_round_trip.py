@@ -21,6 +21,7 @@ from station.records.docking_entries import (
 )
 from station.records.entries import Entry
 from station.records.erase_entries import EraseAuthorised, EraseCompleted, ErasedFile, ErasePolicy
+from station.records.export_entries import ExportApproved, ExportProduced, ExportReason, ExportRefused, ExportRequested
 from station.records.log_entries import LogStarted, PayloadErased
 from station.records.reading import BadRange, RawName, RawTimes
 from station.records.recorder_entries import (
@@ -160,7 +161,24 @@ MORE: tuple[Entry, ...] = (
         detail=EraseCompleted.Detail(text="读取中断"),
     ),
 )
-SAMPLES = (*MORE, *entries_about("c1", "r1"))
+EXPORTS: tuple[Entry, ...] = (
+    ExportRequested(
+        fact=ExportRequested.Fact(export="e1", target="t1", clips=("c1",), reason=ExportReason.COURT, disclosure=True),
+        text=ExportRequested.Text(reason="行政诉讼举证"),
+        actor=ZHANG,
+    ),
+    ExportApproved(fact=ExportApproved.Fact(export="e1", target="t1"), actor=ZHANG),
+    ExportRefused(
+        fact=ExportRefused.Fact(export="e2", target="t1"), text=ExportRefused.Text(reason="材料不全"), actor=ZHANG
+    ),
+    ExportProduced(
+        fact=ExportProduced.Fact(
+            export="e1", target="t1", log_size=20, tagmanifest={"sha256": HEX}, files=12, size_bytes=2**40
+        ),
+        actor=ZHANG,
+    ),
+)
+SAMPLES = (*MORE, *EXPORTS, *entries_about("c1", "r1"))
 
 
 def stored(entry: Entry) -> dict[str, bytes]:
