@@ -27,6 +27,8 @@ from station.records.case_entries import ClipBound, ClipUnbound, TargetOpened, T
 from station.records.disclosure import disclosed_parts
 from station.records.docking_entries import ClipIncomplete, ClipIngested, HolderIssued
 from station.records.entries import Actor, Entry
+from station.records.export_entries import ExportApproved, ExportRequested
+from station.records.people_entries import PersonDescribed
 from station.records.registry import read_entry
 from station.records.terms import ClipStage, Role
 
@@ -35,6 +37,7 @@ _ALL = Viewer(person="", roles=frozenset({Role.INSPECTOR.value}), unit="")
 _RECORDER_TYPES = ("recorder.known", "recorder.enrolled", "holder.issued", "holder.returned")
 _DOCKING_TYPES = ("docking.started", "docking.finished")
 _PERSON_TYPES = ("person.described",)
+_Asked = ExportRequested | ExportApproved
 _TARGET_TYPES = ("target.opened", "target.resolved", "target.submitted", "clip.bound", "clip.unbound")
 
 
@@ -62,10 +65,13 @@ class CaseFile:
     clips: tuple[Clip, ...]
     others: tuple[int, ...]
     as_of: str
+    requested_by: str | None = None
+    approved_by: str | None = None
+    reason: str | None = None
 
 
-def read_case(database: Database, target: str, log_size: int, *, scratch: Path) -> CaseFile:
-    """Read the case `target` (its id) from the first `log_size` entries.
+def read_case(database: Database, target: str, log_size: int, *, scratch: Path, export: str | None = None) -> CaseFile:
+    """Read the case `target` (its id) from the first `log_size` entries, and who asked for `export` and agreed to it.
 
     `scratch` is a folder for a throw-away catalogue. Raises DamagedError when an entry is not what its record
     promises, NotFoundError when there is no such case.
@@ -100,11 +106,29 @@ def read_case(database: Database, target: str, log_size: int, *, scratch: Path) 
                 found = [_clip(session, clip, chains[clip]) for clip in clips]
         finally:
             catalogue.dispose()
-    others = sorted({each.stored.seq for each in case if isinstance(each.entry, TargetOpened | TargetResolved)})
+    asked = reader.about(f"export:{export}") if export is not None else []
+    others = sorted(
+        {each.stored.seq for each in (*case, *asked) if isinstance(each.entry, TargetOpened | TargetResolved | _Asked)}
+    )
+    request = next((each.entry for each in asked if isinstance(each.entry, ExportRequested)), None)
     row = detail.row
     opened = [each.entry for each in case if isinstance(each.entry, TargetOpened)]
     unit = next((each.names.unit for each in opened if each.fact.target == target and each.names), "")
-    return CaseFile(target, row.number, row.title, unit, targets, tuple(found), tuple(others), reader.last_time())
+    return CaseFile(
+        target=target,
+        number=row.number,
+        title=row.title,
+        unit=unit,
+        targets=targets,
+        clips=tuple(found),
+        others=tuple(others),
+        as_of=reader.last_time(),
+        requested_by=reader.name_of(getattr(request, "actor", None)),
+        approved_by=reader.name_of(
+            next((each.entry.actor for each in asked if isinstance(each.entry, ExportApproved)), None)
+        ),
+        reason=request.text.reason if request is not None and request.text else None,
+    )
 
 
 class _Reader:
@@ -117,6 +141,14 @@ class _Reader:
         with self._database.read() as session:
             stored = list(log.subject_entries(session, subject, end=self._end, types=types))
         return [_read(each) for each in stored]
+
+    def name_of(self, actor: Actor | None) -> str | None:
+        """Return what somebody was called last; for the console the system's own name of who sat at it."""
+        if actor is None or actor.person is None:
+            return actor.os_user if actor is not None else None
+        described = self.about(f"person:{actor.person}", _PERSON_TYPES)
+        names = [each.entry.names for each in described if isinstance(each.entry, PersonDescribed)]
+        return names[-1].name if names and names[-1] else None
 
     def last_time(self) -> str:
         with self._database.read() as session:

@@ -7,7 +7,19 @@ import structlog
 import typer
 
 from station import __version__
-from station.cli import anchors, docking, keeping, ledger, people, profiles, recorders, serving, slots
+from station.cli import (
+    anchors,
+    docking,
+    exporting,
+    keeping,
+    ledger,
+    people,
+    profiles,
+    receipts,
+    recorders,
+    serving,
+    slots,
+)
 from station.cli.console import answer, complain, say, t
 from station.errors import StationError
 
@@ -26,6 +38,8 @@ app = typer.Typer(
 serving.add_commands(app)
 docking.add_commands(app)
 keeping.add_commands(app)
+exporting.add_commands(app)
+receipts.add_commands(app)
 app.add_typer(ledger.app, name="ledger", help=t("The ledger: its head, an audit, an export"))
 app.add_typer(anchors.anchor_app, name="anchor", help=t("Outside anchors: witnesses and time stamps over this log"))
 app.add_typer(anchors.witness_app, name="witness", help=t("Being a witness of other stations' logs"))

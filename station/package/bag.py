@@ -202,6 +202,8 @@ def publish(bag: Bag, out: Path, name: str) -> Path:
     """Give a bag its name, durably; raises ConflictError, StorageError, and then there is nothing of that name."""
     final = out / name
     for folder, _folders, _files in os.walk(bag.root, topdown=False):
+        with suppress(PermissionError):
+            Path(folder).chmod(0o755)
         sync_directory(Path(folder))
     _check_free(final)
     try:

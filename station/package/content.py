@@ -17,6 +17,7 @@ DerivedKind = Literal["playable", "disclosure"]
 
 ORIGINALS: Final = "data/originals"
 INCOMPLETE: Final = "data/incomplete"
+LEDGER: Final = "data/ledger"
 # Extensions by our own sniff of the first bytes: what a device named is never a name of ours.
 _EXTENSIONS: Final[Mapping[tuple[str, str], str]] = {
     ("video", "mov"): "mp4",

@@ -1,0 +1,403 @@
+"""电子证据包: making the package that was asked for and approved, so that a court can check it without us.
+
+Guarantees: nothing leaves without an approval in the ledger, and nothing that is 疑似涉密; the package speaks of the
+ledger up to one signed checkpoint, and made again it speaks of the same; its last file pins every byte before an entry
+says that it was produced; what fails on the way leaves nothing under its name. Reads of the database are short, and
+nothing is locked while files are copied, so that a docking never waits for an export.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from station import __version__, clock
+from station.actions.casefile import CaseFile, read_case
+from station.actions.problems import ProblemError
+from station.actions.proofs import anchored
+from station.catalogue import checks
+from station.config import Home
+from station.custody import Custody
+from station.database import Database, Session
+from station.derive.layout import proxy_path
+from station.digest import SHA256, new_id
+from station.errors import NotFoundError, StorageError
+from station.evidence.store import LocalStore
+from station.i18n import translator
+from station.ledger import log
+from station.ledger.extract import prove_entries, write_evidence
+from station.ledger.note import Checkpoint
+from station.ledger.sign import home_verifier
+from station.package.bag import Bag, building, check_space, publish
+from station.package.content import LEDGER, Clip, Content, Derived
+from station.package.verifiers import read_verifiers
+from station.package.words import GROUP
+from station.package.writing import bag_info, write_documents, write_files
+from station.records.disclosure import disclosed_parts
+from station.records.entries import Actor, Entry
+from station.records.export_entries import (
+    ExportApproved,
+    ExportProduced,
+    ExportReason,
+    ExportRefused,
+    ExportRequested,
+)
+from station.records.registry import read_entry
+from station.records.terms import Sensitivity
+from station.stages.anchoring import await_cosigned, gather_anchors, has_network, witnesses_of
+
+Show = Callable[[int, int], None]
+# Makes further derived files (disclosure copies) of a case's clips in a folder that lasts until the package is made.
+Derive = Callable[[CaseFile, Path], Iterable[Derived]]
+_DOCUMENTS_BYTES = 16 * 1024 * 1024  # certificate, verifiers and lists, generously
+_CLIP_BYTES = 256 * 1024  # of entries and documents a clip
+CLIPS_AT_MOST = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What the ledger says of an export: the request, whether it was approved, and the packages produced so far."""
+
+    request: ExportRequested.Fact
+    approved: bool
+    refused: bool
+    produced: tuple[ExportProduced.Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """A package that was made: its folder, and what its `export.produced` entry (number `seq`) says."""
+
+    folder: Path
+    seq: int
+    fact: ExportProduced.Fact
+    clips: tuple[Clip, ...]
+
+    def document(self) -> dict[str, object]:
+        """Return it as JSON (`station export --json`)."""
+        return {
+            "export": self.fact.export,
+            "folder": str(self.folder),
+            "log_size": self.fact.log_size,
+            "tagmanifest_sha256": self.fact.tagmanifest[SHA256],
+            "files": self.fact.files,
+            "size_bytes": self.fact.size_bytes,
+            "entry": self.seq,
+            "clips": [
+                {"clip": each.clip, "state": each.state, "sha256": each.sha256, "original": each.original}
+                for each in self.clips
+            ],
+        }
+
+
+def request_at_console(
+    custody: Custody,
+    actor: Actor,
+    number: str,
+    reason: ExportReason,
+    words: str = "",
+    *,
+    playable: bool = True,
+    disclosure: bool = False,
+) -> str:
+    """Enter that the console asked for a package of a case and, standing for two people, approved it; return its id.
+
+    Raises NotFoundError for an unknown case, ProblemError (export_empty, export_secret, export_many).
+    """
+    export = new_id()
+
+    def compose(session: Session) -> Sequence[Entry]:
+        target = checks.case_of_number(session, number)
+        clips = checks.clips_of_target(session, target)
+        require_exportable(session, clips)
+        fact = ExportRequested.Fact(
+            export=export, target=target, clips=clips, reason=reason, playable=playable, disclosure=disclosure
+        )
+        text = ExportRequested.Text(reason=words) if words else None
+        approved = ExportApproved.Fact(export=export, target=target)
+        return (ExportRequested(fact=fact, text=text, actor=actor), ExportApproved(fact=approved, actor=actor))
+
+    custody.append_from(compose)
+    return export
+
+
+def require_exportable(session: Session, clips: Sequence[str]) -> None:
+    """Check that these clips may leave together; raises ProblemError (export_empty, export_many, export_secret)."""
+    if not clips:
+        raise ProblemError("export_empty", "The case has no recordings, so there is nothing to export")
+    if len(clips) > CLIPS_AT_MOST:
+        raise ProblemError("export_many", f"A package holds {CLIPS_AT_MOST} recordings at most")
+    states = checks.clip_states(session, clips)
+    secret = sorted(clip for clip, state in states.items() if state.sensitivity == Sensitivity.SUSPECTED_SECRET)
+    if secret:
+        raise ProblemError(
+            "export_secret",
+            f"Suspected state secrets never leave by export: {', '.join(secret)}",
+            hint="Hand them over as the rules on secrets say, or have the class corrected first",
+        )
+
+
+def read_export(session: Session, export: str) -> Export:
+    """Return what the ledger says of an export; raises NotFoundError."""
+    request, approved, refused = None, False, False
+    produced: list[ExportProduced.Fact] = []
+    for stored in log.subject_entries(session, f"export:{export}"):
+        match read_entry(stored.seq, stored.type, stored.values()):
+            case ExportRequested(fact=fact):
+                request = fact
+            case ExportApproved():
+                approved = True
+            case ExportRefused():
+                refused = True
+            case ExportProduced(fact=made):
+                produced.append(made)
+    if request is None:
+        raise NotFoundError(f"There is no export {export}")
+    return Export(request, approved, refused, tuple(produced))
+
+
+def produce(
+    home: Home,
+    database: Database,
+    custody: Custody,
+    store: LocalStore,
+    actor: Actor,
+    export: str,
+    out: Path,
+    *,
+    derive: Derive | None = None,
+    show: Show = lambda done, total: None,
+) -> Produced:
+    """Make the package of an approved export in `out/<export>`; again, of the same checkpoint, if it was made before.
+
+    `derive` makes the disclosure copies where they were asked for. Raises NotFoundError, ProblemError (export_open,
+    export_refused, export_changed, export_secret, export_disclosure), ConflictError where the folder exists,
+    DamagedError naming an original that is not as it was taken in, NoSpaceError, ReadbackError, StorageError,
+    SignerUnavailableError.
+    """
+    verifiers = read_verifiers()
+    with database.read() as session:
+        known = _require_approved(session, export)
+    size = known.produced[0].log_size if known.produced else _newest_size(home, database, custody)
+    with database.read() as session:
+        checkpoint, witnesses, stamps = anchored(session, size)
+    case = _chosen(read_case(database, known.request.target, size, scratch=home.run, export=export), known.request)
+    content = _content(home, case, export, checkpoint, witnesses, stamps)
+    if known.request.playable:
+        content = replace(content, derived=_playable(home, content))
+    with ExitStack() as held:
+        if known.request.disclosure:
+            content = replace(content, derived=_with_disclosure(home, held, case, content, derive))
+        total = sum(clip.size_bytes for clip in case.clips)
+        total += sum(each.source.stat().st_size for each in content.derived)
+        _require_space(home, out, total, len(case.clips))
+        bag = held.enter_context(building(out, export))
+        done = 0
+
+        def count(size_bytes: int) -> None:
+            nonlocal done
+            done += size_bytes
+            show(min(done, 2 * total), 2 * total)  # every byte is written and then read back
+
+        write_files(bag, _Sources(store), content, count)
+        _write_ledger(home, database, bag, case, checkpoint, witnesses, stamps)
+        write_documents(bag, content, verifiers)
+        date = clock.now().astimezone(home.zone).date().isoformat()
+        tag_manifest = bag.close(bag_info(content, date))
+        bag.read_back(count)
+        fact = _fact(bag, known.request, size, tag_manifest)
+        seq = _enter(database, custody, bag, ExportProduced(fact=fact, actor=actor))
+        folder = publish(bag, out, export)
+    return Produced(folder, seq, fact, case.clips)
+
+
+def _newest_size(home: Home, database: Database, custody: Custody) -> int:
+    """Return the size of the newest checkpoint, with what witnesses and the time stamping authority say to it now.
+
+    Those that don't answer are logged, and the package goes without them.
+    """
+    asked = sum(1 for each in witnesses_of(home) if each.url)
+    if not asked and not home.settings.timestamp_authority:
+        return custody.seal().size
+    if has_network():
+        return gather_anchors(home, database, custody).checkpoint.size
+    return await_cosigned(home, database, custody, asked).checkpoint.size
+
+
+def _with_disclosure(
+    home: Home, held: ExitStack, case: CaseFile, content: Content, derive: Derive | None
+) -> tuple[Derived, ...]:
+    """Have the disclosure copies made in a folder that goes when `held` ends."""
+    if derive is None:
+        raise ProblemError("export_disclosure", "Disclosure copies were asked for, but can't be made here")
+    work = Path(held.enter_context(TemporaryDirectory(dir=home.derived, prefix="export-")))
+    return _sorted((*content.derived, *derive(case, work)))
+
+
+def _write_ledger(
+    home: Home,
+    database: Database,
+    bag: Bag,
+    case: CaseFile,
+    checkpoint: Checkpoint,
+    witnesses: Sequence[str],
+    stamps: Mapping[str, bytes],
+) -> None:
+    with database.read() as session:
+        write_evidence(
+            session,
+            bag.root / LEDGER,
+            [clip.clip for clip in case.clips],
+            checkpoint,
+            lambda record: disclosed_parts(record.type, record.subjects, case.targets),
+            keys=(home_verifier(home),),
+            others=case.others,
+            witnesses=witnesses,
+            stamps=stamps,
+        )
+    bag.take_all(LEDGER)
+
+
+def _require_approved(session: Session, export: str) -> Export:
+    known = read_export(session, export)
+    if known.refused:
+        raise ProblemError("export_refused", f"The export {export} was refused")
+    if not known.approved:
+        raise ProblemError("export_open", f"The export {export} was not approved yet")
+    require_exportable(session, known.request.clips)
+    return known
+
+
+def _chosen(case: CaseFile, request: ExportRequested.Fact) -> CaseFile:
+    """Return the case with the clips that were approved, no others; raises ProblemError when one is bound no more."""
+    clips = tuple(clip for clip in case.clips if clip.clip in set(request.clips))
+    gone = sorted(set(request.clips) - {clip.clip for clip in clips})
+    if gone:
+        raise ProblemError(
+            "export_changed",
+            f"These clips were approved but are not of the case any more: {', '.join(gone)}",
+            hint="Ask for the export anew",
+        )
+    return replace(case, clips=clips)
+
+
+def _content(
+    home: Home,
+    case: CaseFile,
+    export: str,
+    checkpoint: Checkpoint,
+    witnesses: Sequence[str],
+    stamps: Iterable[str],
+) -> Content:
+    return Content(
+        export=export,
+        log=checkpoint.origin,
+        log_size=checkpoint.size,
+        checkpoint=checkpoint.note,
+        keys=(str(home_verifier(home)),),
+        as_of=case.as_of,
+        target=case.target,
+        number=case.number,
+        title=case.title,
+        unit=case.unit or home.settings.unit,
+        zone=home.zone,
+        software=f"evidence-station {__version__}",
+        clips=case.clips,
+        others=case.others,
+        witnesses=len(witnesses),
+        timestamps=len(list(stamps)),
+        requested_by=case.requested_by,
+        approved_by=case.approved_by,
+        reason=case.reason,
+    )
+
+
+def _playable(home: Home, content: Content) -> tuple[Derived, ...]:
+    """Return the playable copies that are there; where a browser plays the original there is none."""
+    zh, en = (translator(locale).code(GROUP, "playable") for locale in ("zh_CN", "en"))
+    found = []
+    for clip in content.clips:
+        path = proxy_path(home.derived, clip.sha256)
+        if clip.state == "whole" and path.is_file():
+            found.append(Derived("playable", clip.clip, path, zh, en))
+    return _sorted(found)
+
+
+def _sorted(derived: Iterable[Derived]) -> tuple[Derived, ...]:
+    return tuple(sorted(derived, key=lambda each: each.path))
+
+
+def _require_space(home: Home, out: Path, size_bytes: int, clips: int) -> None:
+    place = out
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    # On the station's own disk the reserve for log-in, ledger and alarms stays untouched.
+    ours = place.stat().st_dev in {home.root.stat().st_dev, home.vault.stat().st_dev}
+    reserve = home.settings.reserve_bytes if ours else 0
+    check_space(out, size_bytes + _DOCUMENTS_BYTES + clips * _CLIP_BYTES, reserve)
+
+
+def _fact(bag: Bag, request: ExportRequested.Fact, log_size: int, tag_manifest: str) -> ExportProduced.Fact:
+    return ExportProduced.Fact(
+        export=request.export,
+        target=request.target,
+        log_size=log_size,
+        tagmanifest={SHA256: tag_manifest},
+        files=len(bag.files),
+        size_bytes=sum(found.size_bytes for found in bag.files.values()),
+    )
+
+
+def _enter(database: Database, custody: Custody, bag: Bag, entry: ExportProduced) -> int:
+    """Enter that the package was produced, have that signed, and lay the proof beside the package as its seal."""
+
+    def still_allowed(session: Session) -> None:
+        _require_approved(session, entry.fact.export)
+
+    (done,) = custody.append(entry, guard=still_allowed, seal=False)
+    checkpoint = custody.seal()
+    with database.read() as session:
+        stored = log.entry(session, done.seq)
+        proof = prove_entries(session, [done.seq], checkpoint)[done.seq]
+    bag.write("seal.record", stored.record)
+    bag.write("seal.payload", stored.payload)
+    bag.write("seal.fact.part", stored.parts["fact"])
+    bag.write("seal.tlog-proof", proof.encode())
+    return done.seq
+
+
+class _Sources:
+    """The vault's originals and partials, and derived files where they lie."""
+
+    def __init__(self, store: LocalStore) -> None:
+        self._store = store
+
+    @contextmanager
+    def original(self, clip: Clip) -> Iterator[int]:
+        if clip.state == "whole":
+            handle = self._store.open(clip.sha256)
+        else:
+            handle = _open(self._store.partial_path(clip.sha256), f"The incomplete recording {clip.clip}")
+        try:
+            yield handle
+        finally:
+            os.close(handle)
+
+    @contextmanager
+    def derived(self, derived: Derived) -> Iterator[int]:
+        handle = _open(derived.source, f"The {derived.kind} copy of the clip {derived.of}")
+        try:
+            yield handle
+        finally:
+            os.close(handle)
+
+
+def _open(path: Path, what: str) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{what} is not there any more", kept="No package was made") from error
+    except OSError as error:
+        raise StorageError(f"{what} can't be opened: {error.strerror}", kept="No package was made") from error
