@@ -32,7 +32,7 @@ _CHECK_SECONDS = 0.5
 _STOP_SECONDS = 20.0
 _LONGEST_PAUSE_SECONDS = 60.0
 _STEADY_SECONDS = 60.0
-_PROCESSES = ("sign", "develop", "web", "watch")
+_PROCESSES = ("sign", "develop", "web", "watch", "tend")
 SUPERVISOR = "STATION_SUPERVISOR_PID"
 
 
@@ -171,6 +171,21 @@ def run_watch(home: Home) -> None:
     database = Database(home.database_url)
     keep_projection(database)
     dock.run(home, database, Custody(home, database), _stop_on_signals())
+
+
+def run_tend(home: Home) -> None:
+    """Do what the clock starts (station.actions.chores) until stopped."""
+    from station.actions import chores
+    from station.evidence.opening import open_store
+    from station.state.tables import create_tables
+
+    _end_with_supervisor()
+    database = Database(home.database_url)
+    create_tables(database)
+    keep_projection(database)
+    stop = _stop_on_signals()
+    notify.tell_ready()
+    chores.tend(home, database, Custody(home, database), open_store(home), stop, alive=notify.tell_alive)
 
 
 def run_sign(home: Home) -> None:

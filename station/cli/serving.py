@@ -17,6 +17,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command(name="web", help=t("Only the web pages (one of the processes of `serve`)"))(_web)
     app.command(name="develop", help=t("Only the copies for playing (one of the processes of `serve`)"))(_develop)
     app.command(name="watch", help=t("Only the dock (one of the processes of `serve`)"))(_watch)
+    app.command(name="tend", help=t("Only what the clock starts (one of the processes of `serve`)"))(_tend)
     app.command(name="sign", help=t("Only the signer of checkpoints (one of the processes of `serve`)"))(_sign)
 
 
@@ -55,6 +56,12 @@ def _watch(home: HomeOption = None) -> None:
     from station import daemon
 
     daemon.run_watch(open_home(home))
+
+
+def _tend(home: HomeOption = None) -> None:
+    from station import daemon
+
+    daemon.run_tend(open_home(home))
 
 
 def _sign(home: HomeOption = None) -> None:

@@ -119,9 +119,85 @@ class FolderIdentity(Table, table=True):
     identity: str
 
 
+class ChoreRun(Table, table=True):
+    """When a chore of `station tend` last ran: `problem` is why it could not, None when it went well."""
+
+    __tablename__: ClassVar[Any] = "state_chore"
+    name: str = Field(primary_key=True)
+    ended_at: str
+    problem: str | None = None
+    failures: int = 0
+
+
+class Scrub(Table, table=True):
+    """How far the scheduled re-reading of the vault is: one row.
+
+    `position` is the number of the next ledger entry to look at, `until` the log's size when this pass began, `clips`
+    a JSON list of clips found sound since the last entry about it, `damaged` how many were not in this pass.
+    """
+
+    __tablename__: ClassVar[Any] = "state_scrub"
+    id: int = Field(default=1, primary_key=True)
+    begun_at: str
+    position: int = 0
+    until: int = 0
+    originals: int = 0
+    size_bytes: int = 0
+    total_bytes: int = 0
+    damaged: int = 0
+    unchecked: int = 0
+    readback: str = "direct"
+    clips: str = "[]"
+    entered_at: str = ""
+    last_pass_at: str | None = None
+    last_pass_originals: int = 0
+    last_pass_damaged: int = 0
+    last_pass_unchecked: int = 0
+
+
+class Check(Table, table=True):
+    """A check of everything that somebody asked for, done in the background: `position` is how many blobs are done.
+
+    `actor` is who asked, as JSON; `result` what was found so far, as JSON. `log_size` fixes what there is to check.
+    """
+
+    __tablename__: ClassVar[Any] = "state_check"
+    __table_args__ = (CheckConstraint("state IN ('waiting', 'running', 'done', 'failed', 'cancelled')"),)
+    check: str = Field(primary_key=True)
+    scope: str
+    subject: str | None = None
+    person: str | None = Field(default=None, index=True)
+    actor: str
+    state: str = Field(index=True)
+    asked_at: str
+    ended_at: str | None = None
+    position: int = 0
+    blobs: int = 0
+    size_bytes: int = 0
+    total_bytes: int = 0
+    log_size: int = 0
+    result: str = "{}"
+    problem: str | None = None
+
+
+class CopyDigest(Table, table=True):
+    """The digest of a derived file: of which original (`of`, its SHA-256) it is a copy, and of what `kind`.
+
+    `kind` is playable or disclosure; `made_at` and `size_bytes` tell whether the file at that place is still the same.
+    """
+
+    __tablename__: ClassVar[Any] = "state_copy"
+    sha256: str = Field(primary_key=True)
+    of: str = Field(index=True)
+    kind: str
+    size_bytes: int
+    noted_at: str
+
+
 strict_columns(metadata)
 
 
 def create_tables(database: Database) -> None:
     """Create the missing tables; those that exist stay as they are."""
-    metadata.create_all(database.engine)
+    with database.write() as session:  # alone, since several processes start at once
+        metadata.create_all(session.connection())

@@ -7,7 +7,7 @@ script behind `make install-system` finds the programs in place and does the res
 from tests.rig.guest import HOME, Guest
 from tests.rig.vm import DOCK_CONTROLLER
 
-SERVICES = ("station-sign.service", "station-web.service", "station-dock.service", "station-transcode.service")
+SERVICES = tuple(f"station-{name}.service" for name in ("sign", "web", "dock", "transcode", "tend"))
 SETUP_SECONDS = 300.0
 PASSWORDS = {"acme-control": "87654321", "bc-plus-1d70-single": "888888"}
 SETTINGS = ("slots = 16", "erase_recorders = false")

@@ -14,7 +14,7 @@ from tests.unit.systemd.rules import Device, apply_rules, read_rules
 
 LIBRARY = "usr/local/lib"
 CONTROLLERS = "etc/udev/rules.d/55-station-controllers.rules"
-USERS = ("station-sign", "station-dock", "station-web", "station-transcode", "station-reader")
+USERS = ("station-sign", "station-dock", "station-web", "station-transcode", "station-tend", "station-reader")
 
 
 def install(root: Path, *steps: str, code: int = 0, **settings: str) -> str:
@@ -135,7 +135,7 @@ def test_systemd_makes_the_users_from_the_list(tmp_path: Path) -> None:
     made = {line.split(":")[0] for line in (tmp_path / "etc/passwd").read_text().splitlines()}
     assert made == set(USERS)
     groups = {line.split(":")[0]: line.split(":")[3] for line in (tmp_path / "etc/group").read_text().splitlines()}
-    assert sorted(groups["station"].split(",")) == sorted(USERS[:4])
+    assert sorted(groups["station"].split(",")) == sorted(USERS[:5])
     assert groups["station-dock"] == ""
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.systemd.places import SYSTEMD, UNITS
 
-RESIDENT = ("station-dock", "station-sign", "station-transcode", "station-web")
+RESIDENT = ("station-dock", "station-sign", "station-tend", "station-transcode", "station-web")
 MOST_EXPOSURE = 2.0
 STATION = "/opt/station/.venv/bin/station"
 # What every unit must have, as text; `systemd-analyze security` weighs, this forbids.
@@ -106,10 +106,11 @@ def test_devices_are_for_dock_and_eraser_alone() -> None:
     }
 
 
-def test_only_the_pages_speak_to_the_network_and_only_to_this_machine() -> None:
+def test_only_pages_and_anchoring_speak_to_the_network_and_only_to_this_machine() -> None:
     families = {unit: " ".join(values(f"{unit}.service", "RestrictAddressFamilies")) for unit in RESIDENT}
-    assert [unit for unit, allowed in families.items() if "AF_INET" in allowed] == ["station-web"]
+    assert [unit for unit, allowed in families.items() if "AF_INET" in allowed] == ["station-tend", "station-web"]
     assert values("station-web.service", "IPAddressAllow") == ["localhost"]
+    assert values("station-tend.service", "IPAddressAllow") == ["localhost"]
 
 
 def test_the_eraser_answers_the_dock_alone() -> None:
