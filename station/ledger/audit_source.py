@@ -5,6 +5,7 @@ are short, so that writers never wait long; entries that are appended meanwhile 
 can't read is named by table and row. SQLite's own integrity check of the ledger's tables is part of the findings.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -93,7 +94,7 @@ class _Source:
     def nodes(self, size: int) -> Iterator[tuple[int, int, bytes]]:
         level, index = 0, -1
         query = (
-            'SELECT level, "index", hash FROM node WHERE level > :level OR (level = :level AND "index" > :index)'
+            'SELECT level, "index", hash FROM node WHERE (level, "index") > (:level, :index)'
             ' ORDER BY level, "index" LIMIT :limit'
         )
         limit = 10**12 if "node" in self._suspicious else 10 * _BATCH
@@ -101,8 +102,9 @@ class _Source:
             now = self._now(size)
             for level, index, value in found:
                 level, index = _number(level), _number(index)
-                if not size < (index + 1) << min(max(level, 0), 64) <= now:  # completed by what came meanwhile
-                    yield level, index, _bytes(value)
+                # Those completed by what came meanwhile are left out.
+                if now == size or not size < (index + 1) << min(max(level, 0), 64) <= now:
+                    yield level, index, value if type(value) is bytes else _bytes(value)
             if "node" in self._suspicious:
                 return
 
@@ -141,21 +143,25 @@ class _Source:
 
     def _batch(self, first: int, end: int) -> Iterator[Row]:
         wanted = range(first, end)
-        records, payloads, parts, subjects = self._read(wanted)
+        found = self._read(wanted)
+        if [row[0] for row in found[0]] == [row[0] for row in found[1]] == list(wanted):
+            yield from _whole_rows(*found)
+            return
+        records, payloads, parts, subjects = map(_by_seq, found)
         for seq in wanted:
             if seq in records or seq in payloads or seq in parts or seq in subjects:
                 yield _row(seq, records.get(seq, ()), payloads.get(seq, ()), parts.get(seq, ()), subjects.get(seq, ()))
 
-    def _read(self, wanted: range) -> list[dict[int, list[Any]]]:
+    def _read(self, wanted: range) -> list[Sequence[Any]]:
         if self._suspicious.isdisjoint(_COLUMNS):
             values = {"first": wanted[0], "end": wanted[-1] + 1}
             try:
                 with self._connected() as connection:
-                    return [_by_seq(connection.execute(text(_select(table)), values).all()) for table in _COLUMNS]
+                    return [connection.execute(text(_select(table)), values).all() for table in _COLUMNS]
             except (DatabaseError, UnicodeDecodeError):  # told by what is read one by one
                 if not self._database.is_sqlite:
                     raise
-        return [_by_seq(self._singly(table, wanted)) for table in _COLUMNS]
+        return [self._singly(table, wanted) for table in _COLUMNS]
 
     def _singly(self, table: str, wanted: range) -> list[Any]:
         # A damaged number hides its neighbours from a range read, but not from a search for each one.
@@ -244,6 +250,29 @@ class _Source:
             source = installed.get(name)
             if source is None or source not in statements[0]:
                 self.findings.append(Finding("schema.trigger", params={"trigger": name}))
+
+
+def _whole_rows(
+    records: Sequence[Any], payloads: Sequence[Any], parts: Sequence[Any], subjects: Sequence[Any]
+) -> Iterator[Row]:
+    """Yield rows where every number has its record and payload, as it is in all but a damaged log."""
+    parts_of: defaultdict[Any, dict[str, bytes]] = defaultdict(dict)
+    for seq, name, part in parts:
+        parts_of[seq][_text(name)] = part if type(part) is bytes else _bytes(part)
+    subjects_of: defaultdict[Any, list[str]] = defaultdict(list)
+    for seq, name in subjects:
+        subjects_of[seq].append(name if type(name) is str else _text(name))
+    for (seq, record, leaf, kind, time), (_, payload) in zip(records, payloads, strict=True):
+        yield Row(
+            seq,
+            record if type(record) is bytes else _bytes(record),
+            leaf if type(leaf) is bytes else _bytes(leaf),
+            kind if type(kind) is str else _text(kind),
+            time if type(time) is str else _text(time),
+            payload if type(payload) is bytes else _bytes(payload),
+            parts_of[seq],
+            subjects_of[seq],
+        )
 
 
 def _by_seq(rows: Sequence[Any]) -> dict[int, list[Any]]:

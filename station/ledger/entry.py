@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import rfc8785
 
@@ -54,8 +54,7 @@ _patterns = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A parsed record; digests are 64 lower-case hex digits as in its text, `raw` is that text."""
 
     log: str
@@ -110,10 +109,10 @@ def make_part(value: Json, salt: str | None = None) -> bytes:
 def parse_part(part: bytes) -> Json:
     """Return a part's value; raises DamagedError unless the bytes are exactly what `make_part` writes."""
     document = _strict_json(part, "part")
-    match document:
-        case {"salt": str(salt), "value": value} if len(document) == 2 and _salt.fullmatch(salt):
-            return value
-    raise DamagedError("A part must hold a salt of 32 hex digits and a value, nothing else")
+    salt = document.get("salt")
+    if len(document) != 2 or "value" not in document or not isinstance(salt, str) or not _salt.fullmatch(salt):
+        raise DamagedError("A part must hold a salt of 32 hex digits and a value, nothing else")
+    return document["value"]
 
 
 def make_payload(parts: Mapping[str, bytes]) -> bytes:
@@ -137,7 +136,7 @@ def parse_payload(payload: bytes) -> dict[str, str]:
     found = _payload.fullmatch(_ascii(payload, "payload"))
     if found is None:
         raise DamagedError('A payload is not of the form {"parts":{name:sha256}}')
-    digests = {item[1 : item.index('"', 1)]: item[-65:-1] for item in found[1].split(",")}
+    digests = {item[1:-68]: item[-65:-1] for item in found[1].split(",")}  # "name":"64 digits"
     _check_order(list(digests), found[1].count(",") + 1, "part names")
     return digests
 
@@ -196,7 +195,8 @@ def parse_record(raw: bytes) -> Record:
         for link in links.split(","):
             subject, _, leaf = link.rpartition(":")
             subjects[subject[1:-1]] = None if leaf == "null" else leaf[1:-1]
-        _check_order(list(subjects), links.count(",") + 1, "subjects")
+        if links.count(",") > 0:
+            _check_order(list(subjects), links.count(",") + 1, "subjects")
     return Record(log, payload, prev, seq, subjects, time, kind, raw)
 
 
@@ -261,13 +261,14 @@ def _ascii(raw: bytes, what: str) -> str:
 def _canonical(document: Json) -> bytes:
     # The C encoder writes RFC 8785 for what _check_value lets through, but for the order of keys beyond the BMP.
     try:
-        text = _encoder.encode(document)
+        text = _encode(document)
         return text.encode() if text.isascii() or not _beyond_bmp.search(text) else rfc8785.dumps(document)
     except (UnicodeEncodeError, RecursionError, rfc8785.CanonicalizationError) as error:
         raise LedgerError(f"A part has no canonical form: {error}") from error
 
 
-_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+# What it is given is a tree: it was either just decoded, or walked by _check_value, which bounds its depth.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, check_circular=False).encode
 _beyond_bmp = re.compile("[\U00010000-\U0010ffff]")
 
 
@@ -286,7 +287,7 @@ _decoder = json.JSONDecoder(parse_float=_refuse_number, parse_int=_small_integer
 
 def _strict_json(raw: bytes, what: str) -> dict[str, Json]:
     try:
-        document = _decoder.decode(raw.decode())
+        document, _ = _decoder.raw_decode(raw.decode())  # what may follow makes the bytes differ below
         same = _canonical(document) == raw
     except (ValueError, RecursionError, LedgerError) as error:
         raise DamagedError(f"A {what} is not canonical JSON: {error}") from error

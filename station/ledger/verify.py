@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from station.errors import DamagedError, LedgerError
 from station.ledger.entry import (
@@ -34,8 +36,7 @@ _LARGEST_GAP = 1_000_000  # beyond it a row's number is taken for damage of that
 _UNKNOWN = bytes(HASH_BYTES)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """All that is stored under one number. `record` is None where other tables hold rows without a record.
 
     `leaf` None: only records were given (an export), so columns, payload, parts and index are not looked at.
@@ -47,7 +48,7 @@ class Row:
     type: str = ""
     time: str = ""
     payload: bytes | None = None
-    parts: Mapping[str, bytes] = field(default_factory=dict)
+    parts: Mapping[str, bytes] = MappingProxyType({})
     subjects: Sequence[str] = ()
 
 
