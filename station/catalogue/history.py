@@ -12,7 +12,7 @@ from functools import singledispatch
 from typing import Final
 
 from station.catalogue.tables import History
-from station.records import case_entries, docking_entries, erase_entries, log_entries
+from station.records import case_entries, disposal_entries, docking_entries, erase_entries, log_entries
 from station.records.entries import Actor, Entry
 from station.records.terms import TargetKind
 
@@ -32,6 +32,11 @@ HISTORY_CODES: Final[dict[str, tuple[str, ...]]] = {
     "clip.amended_collector": ("source", "collector", "collector_name", "companions", "reason"),
     "clip.classified": ("sensitivity", "reason"),
     "clip.submitted": ("submission", "kind", "target", "log_size"),
+    "clip.disposal_proposed": ("disposal", "rule", "due_at"),
+    "clip.disposed": ("disposal", "rule", "due_at"),
+    "hold.placed": ("hold", "reason"),
+    "hold.lifted": ("hold", "reason"),
+    "part.erased": ("part", "ground"),
     "check.completed": ("check", "scope", "outcome", "log_size", "readback"),
     "alarm.raised": ("alarm", "kind"),
     "target.opened": ("kind", "number_source"),
@@ -42,6 +47,8 @@ HISTORY_CODES: Final[dict[str, tuple[str, ...]]] = {
 }
 # Rows of `Look`; params: purpose, count, access.
 LOOK_CODES: Final = ("look.play", "look.original", "look.copy", "look.listed", "look.denied")
+
+_TOLD = frozenset({"clip", *(kind.value for kind in TargetKind)})  # what has a history
 
 _Value = str | int | bool | None
 
@@ -215,6 +222,41 @@ def _(entry: log_entries.CheckCompleted) -> Iterable[_Line]:
             "readback": fact.readback,
         }
         yield _Line(f"clip:{clip}", "check.completed", params)
+
+
+@_lines.register
+def _(entry: disposal_entries.DisposalProposed) -> Iterable[_Line]:
+    for due in entry.fact.clips:
+        params: dict[str, _Value] = {"disposal": entry.fact.disposal, "rule": due.rule, "due_at": due.due_at}
+        yield _Line(f"clip:{due.clip}", "clip.disposal_proposed", params)
+
+
+@_lines.register
+def _(entry: disposal_entries.ClipDisposed) -> Iterable[_Line]:
+    fact = entry.fact
+    params: dict[str, _Value] = {"disposal": fact.disposal, "rule": fact.rule, "due_at": fact.due_at}
+    return (_Line(f"clip:{fact.clip}", "clip.disposed", params),)
+
+
+@_lines.register
+def _(entry: disposal_entries.HoldPlaced) -> Iterable[_Line]:
+    return (_Line(entry.fact.about, "hold.placed", _hold(entry)),)
+
+
+@_lines.register
+def _(entry: disposal_entries.HoldLifted) -> Iterable[_Line]:
+    return (_Line(entry.fact.about, "hold.lifted", _hold(entry)),)
+
+
+def _hold(entry: disposal_entries.HoldPlaced | disposal_entries.HoldLifted) -> dict[str, _Value]:
+    return {"hold": entry.fact.hold, "reason": entry.text.reason if entry.text else None}
+
+
+@_lines.register
+def _(entry: log_entries.PayloadErased) -> Iterable[_Line]:
+    params: dict[str, _Value] = {"part": entry.fact.part, "ground": entry.fact.ground}
+    told = (about for about in entry.fact.about if about.partition(":")[0] in _TOLD)
+    return [_Line(about, "part.erased", params) for about in told]
 
 
 @_lines.register

@@ -344,6 +344,46 @@ class History(Table, table=True):
     clip: str | None = None
 
 
+class Hold(Table, table=True):
+    """保全: what `about` names (`clip:<id>`, `case:<id>` …) is not disposed of while `lifted_at` is None."""
+
+    __tablename__: ClassVar[Any] = "catalogue_hold"
+    hold: str = Field(primary_key=True)
+    about: str = Field(index=True)
+    reason: str | None
+    placed_at: str
+    placed_by: str | None
+    lifted_at: str | None = None
+
+
+class Disposal(Table, table=True):
+    """到期销毁: `status` is proposed, approved, refused or completed; `unreached` are backups that still hold it."""
+
+    __tablename__: ClassVar[Any] = "catalogue_disposal"
+    __table_args__ = (CheckConstraint("status IN ('proposed', 'approved', 'refused', 'completed')"),)
+    disposal: str = Field(primary_key=True)
+    status: str = Field(index=True)
+    reason: str | None
+    proposed_at: str
+    proposed_by: str | None
+    decided_at: str | None = None
+    decided_by: str | None = None
+    answer: str | None = None
+    completed_at: str | None = None
+    unreached: int = 0
+
+
+class DisposalClip(Table, table=True):
+    """A clip of a disposal, by which rule and since when it was due; `left_for` is why it stayed after all."""
+
+    __tablename__: ClassVar[Any] = "catalogue_disposal_clip"
+    disposal: str = Field(primary_key=True)
+    clip: str = Field(primary_key=True, index=True)
+    rule: str
+    due_at: str
+    left_for: str | None = None
+
+
 class Alarm(Table, table=True):
     """Something a person must look at."""
 

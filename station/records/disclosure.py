@@ -36,6 +36,8 @@ def _own(*names: str) -> Rule:
 DISCLOSED: Final[Mapping[str, Rule]] = {
     "log.started": _parts("fact"),
     "payload.erased": _parts("fact"),
+    "clip.disposed": _parts("fact", "actor"),
+    "log.continues": _parts("fact"),
     "check.completed": _parts("fact"),
     "alarm.raised": _parts("fact"),
     "recorder.known": _parts("fact", "names"),

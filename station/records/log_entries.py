@@ -25,6 +25,32 @@ class LogStarted(Entry):
         return ()
 
 
+class LogContinues(Entry):
+    """The first record of a log made by a restore; it pins the log it continues (FORMAT.md, Continuation)."""
+
+    TYPE: ClassVar[str] = "log.continues"
+
+    class Fact(Part):
+        """`origin` is this log's; `checkpoint` and `vkey` are the old log's last known ones, as text.
+
+        Its first `carried` records, whose tree has the hex root `root`, stand here again as records 1 to `carried`.
+        """
+
+        origin: str
+        software: str
+        vkey: str
+        checkpoint: str
+        carried: int = Field(ge=1)
+        root: Sha256
+
+    fact: Fact
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return nothing: the record names its log itself."""
+        return ()
+
+
 class AlarmRaised(Entry):
     """Something a person must look at."""
 
@@ -167,10 +193,11 @@ class PayloadErased(Entry):
         part: str
         digest: Sha256
         ground: str
+        about: tuple[str, ...] = Field(default=(), description="what that entry was about, as far as it is few")
 
     fact: Fact
     actor: Actor | None = None
 
     def subjects(self) -> tuple[str, ...]:
-        """Return the entry erased from."""
-        return (f"entry:{self.fact.seq}",)
+        """Return the entry erased from, and what that was about."""
+        return (f"entry:{self.fact.seq}", *self.fact.about)

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from station.errors import DamagedError
 from station.records import (
     case_entries,
+    disposal_entries,
     docking_entries,
     erase_entries,
     export_entries,
@@ -21,6 +22,7 @@ ENTRY_TYPES: dict[str, type[Entry]] = {
     entry.TYPE: entry
     for entry in (
         log_entries.LogStarted,
+        log_entries.LogContinues,
         log_entries.AlarmRaised,
         log_entries.CheckCompleted,
         log_entries.AccessOpened,
@@ -58,6 +60,18 @@ ENTRY_TYPES: dict[str, type[Entry]] = {
         export_entries.ExportApproved,
         export_entries.ExportRefused,
         export_entries.ExportProduced,
+        disposal_entries.DisposalProposed,
+        disposal_entries.DisposalApproved,
+        disposal_entries.DisposalRefused,
+        disposal_entries.ClipDisposed,
+        disposal_entries.DisposalCompleted,
+        disposal_entries.HoldPlaced,
+        disposal_entries.HoldLifted,
+        disposal_entries.BlobErased,
+        disposal_entries.ErasureCompleted,
+        disposal_entries.BackupBegun,
+        disposal_entries.BackupCompleted,
+        disposal_entries.BackupForgotten,
     )
 }
 
