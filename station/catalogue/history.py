@@ -12,7 +12,7 @@ from functools import singledispatch
 from typing import Final
 
 from station.catalogue.tables import History
-from station.records import case_entries, disposal_entries, docking_entries, erase_entries, log_entries
+from station.records import case_entries, disposal_entries, docking_entries, erase_entries, export_entries, log_entries
 from station.records.entries import Actor, Entry
 from station.records.terms import TargetKind
 
@@ -44,9 +44,14 @@ HISTORY_CODES: Final[dict[str, tuple[str, ...]]] = {
     "target.merged": ("kind", "target", "into"),
     "target.dropped": ("kind", "target"),
     "target.submitted": ("submission", "clips", "log_size"),
+    "clip.derived": ("target", "export", "tool", "tool_version"),
+    "export.requested": ("export", "clips", "export_reason", "reason"),
+    "export.approved": ("export",),
+    "export.refused": ("export", "reason"),
+    "export.produced": ("export", "log_size", "size_bytes"),
 }
 # Rows of `Look`; params: purpose, count, access.
-LOOK_CODES: Final = ("look.play", "look.original", "look.copy", "look.listed", "look.denied")
+LOOK_CODES: Final = ("look.play", "look.original", "look.copy", "look.listed", "look.denied", "look.exported")
 
 _TOLD = frozenset({"clip", *(kind.value for kind in TargetKind)})  # what has a history
 
@@ -292,3 +297,37 @@ def _(entry: case_entries.TargetSubmitted) -> Iterable[_Line]:
         yield _Line(
             f"clip:{clip}", "clip.submitted", params | {"kind": "case", "target": fact.target}, target=fact.target
         )
+
+
+@_lines.register
+def _(entry: export_entries.ClipDerived) -> Iterable[_Line]:
+    fact = entry.fact
+    params: dict[str, _Value] = {"target": fact.target, "export": fact.export}
+    params |= {"tool": fact.tool, "tool_version": fact.tool_version}
+    return (_Line(f"clip:{fact.clip}", "clip.derived", params, target=fact.target),)
+
+
+@_lines.register
+def _(entry: export_entries.ExportRequested) -> Iterable[_Line]:
+    fact = entry.fact
+    params: dict[str, _Value] = {"export": fact.export, "clips": len(fact.clips), "export_reason": fact.reason}
+    params["reason"] = entry.text.reason if entry.text else None
+    return (_Line(f"case:{fact.target}", "export.requested", params),)
+
+
+@_lines.register
+def _(entry: export_entries.ExportApproved) -> Iterable[_Line]:
+    return (_Line(f"case:{entry.fact.target}", "export.approved", {"export": entry.fact.export}),)
+
+
+@_lines.register
+def _(entry: export_entries.ExportRefused) -> Iterable[_Line]:
+    params: dict[str, _Value] = {"export": entry.fact.export, "reason": entry.text.reason if entry.text else None}
+    return (_Line(f"case:{entry.fact.target}", "export.refused", params),)
+
+
+@_lines.register
+def _(entry: export_entries.ExportProduced) -> Iterable[_Line]:
+    fact = entry.fact
+    params: dict[str, _Value] = {"export": fact.export, "log_size": fact.log_size, "size_bytes": fact.size_bytes}
+    return (_Line(f"case:{fact.target}", "export.produced", params),)

@@ -15,7 +15,14 @@ from sqlalchemy import Boolean, Table
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
-from station.catalogue import project_cases, project_disposals, project_dockings, project_people, project_recorders
+from station.catalogue import (
+    project_cases,
+    project_disposals,
+    project_dockings,
+    project_exports,
+    project_people,
+    project_recorders,
+)
 from station.catalogue.grams import settle_clip
 from station.catalogue.history import check_outcomes, history_rows
 from station.catalogue.tables import PROJECTION_VERSION, Alarm, Clip, Look, Meta, metadata
@@ -158,6 +165,7 @@ _PROJECTORS: dict[str, Projector] = {
     **project_recorders.PROJECTORS,
     **project_dockings.PROJECTORS,
     **project_cases.PROJECTORS,
+    **project_exports.PROJECTORS,
     **project_disposals.PROJECTORS,
 }
 

@@ -384,6 +384,36 @@ class DisposalClip(Table, table=True):
     left_for: str | None = None
 
 
+class Export(Table, table=True):
+    """A court package asked for: `clips` is JSON, sorted; `seq` the entry that asked, `reason` a code, `words` more.
+
+    `status` is requested, approved, refused or produced; `decision` the words of a refusal. What was produced last:
+    `produced_at`, `log_size`, `tagmanifest` (SHA-256), `size_bytes`, `files`.
+    """
+
+    __tablename__: ClassVar[Any] = "catalogue_export"
+    export: str = Field(primary_key=True)
+    target: str = Field(index=True)
+    seq: int = Field(unique=True)
+    clips: str
+    reason: str
+    words: str = ""
+    playable: bool
+    disclosure: bool
+    status: str = "requested"
+    requested_at: str
+    requested_by: str | None
+    decided_at: str | None = None
+    decided_by: str | None = None
+    decision: str = ""
+    produced_at: str | None = None
+    produced_by: str | None = None
+    log_size: int | None = None
+    tagmanifest: str | None = None
+    size_bytes: int | None = None
+    files: int | None = None
+
+
 class Alarm(Table, table=True):
     """Something a person must look at."""
 

@@ -1,10 +1,10 @@
-"""Entries about exports: a court package (电子证据包) is asked for, approved or refused, and produced.
+"""Entries about exports: a court package (电子证据包) is asked for, approved or refused, produced, and taken away.
 
-Guarantee: nothing leaves without the entries that say who asked why, who agreed, and what exactly it was.
+Guarantee: nothing leaves without the entries that say who asked why, who agreed, what exactly it was, and who took it.
 """
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -120,3 +120,71 @@ class ExportProduced(Entry):
     def subjects(self) -> tuple[str, ...]:
         """Return the export and the case."""
         return _subjects(self.fact.export, self.fact.target)
+
+
+class ClipDerived(Entry):
+    """A copy with a burned-in caption (disclosure copy) was made of an original for one export: its lineage.
+
+    It names the case, since the caption does: to the recipients of other cases it is not shown.
+    """
+
+    TYPE: ClassVar[str] = "clip.derived"
+
+    class Fact(Part):
+        """`digest` is the copy's, `original` that of what it was made of; `graph` is ffmpeg's filter graph.
+
+        `caption` is the SHA-256 of the caption's text (UTF-8), `credentials` whether C2PA content credentials were
+        added: then the bytes are not the same when it is made again.
+        """
+
+        clip: str
+        target: str
+        export: str
+        kind: Literal["disclosure"] = "disclosure"
+        digest: dict[str, Sha256]
+        size_bytes: int = Field(ge=1)
+        original: dict[str, Sha256]
+        tool: str
+        tool_version: str
+        graph: str = Field(max_length=4000)
+        caption: Sha256
+        missing_ms: int = Field(default=0, ge=0)
+        without_sound: bool = False
+        credentials: bool = False
+
+    class Text(Part):
+        """The caption, line by line, as it can be read in the picture."""
+
+        lines: tuple[str, ...]
+
+    fact: Fact
+    text: Text | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the clip and the case whose caption it bears."""
+        return (f"clip:{self.fact.clip}", f"case:{self.fact.target}")
+
+
+class ExportTaken(Entry):
+    """A package was handed out to somebody logged in: a look at all its clips, entered before the first byte leaves."""
+
+    TYPE: ClassVar[str] = "access.exported"
+
+    class Fact(Part):
+        """The random access id."""
+
+        access: str
+
+    class Look(Part):
+        """Which export, and how: downloaded by a browser, or copied to a removable disk."""
+
+        export: str
+        way: Literal["download", "disk"]
+
+    fact: Fact
+    look: Look | None = None
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the access, not the export."""
+        return (f"access:{self.fact.access}",)

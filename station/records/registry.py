@@ -60,6 +60,8 @@ ENTRY_TYPES: dict[str, type[Entry]] = {
         export_entries.ExportApproved,
         export_entries.ExportRefused,
         export_entries.ExportProduced,
+        export_entries.ExportTaken,
+        export_entries.ClipDerived,
         disposal_entries.DisposalProposed,
         disposal_entries.DisposalApproved,
         disposal_entries.DisposalRefused,

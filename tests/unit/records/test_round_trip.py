@@ -21,7 +21,15 @@ from station.records.docking_entries import (
 )
 from station.records.entries import Entry
 from station.records.erase_entries import EraseAuthorised, EraseCompleted, ErasedFile, ErasePolicy
-from station.records.export_entries import ExportApproved, ExportProduced, ExportReason, ExportRefused, ExportRequested
+from station.records.export_entries import (
+    ClipDerived,
+    ExportApproved,
+    ExportProduced,
+    ExportReason,
+    ExportRefused,
+    ExportRequested,
+    ExportTaken,
+)
 from station.records.log_entries import LogStarted, PayloadErased
 from station.records.reading import BadRange, RawName, RawTimes
 from station.records.recorder_entries import (
@@ -170,6 +178,22 @@ EXPORTS: tuple[Entry, ...] = (
     ExportApproved(fact=ExportApproved.Fact(export="e1", target="t1"), actor=ZHANG),
     ExportRefused(
         fact=ExportRefused.Fact(export="e2", target="t1"), text=ExportRefused.Text(reason="材料不全"), actor=ZHANG
+    ),
+    ExportTaken(fact=ExportTaken.Fact(access="a9"), look=ExportTaken.Look(export="e1", way="download"), actor=ZHANG),
+    ClipDerived(
+        fact=ClipDerived.Fact(
+            clip="c1",
+            target="t1",
+            export="e1",
+            digest={"sha256": HEX},
+            size_bytes=9,
+            original={"sha256": HEX},
+            tool="ffmpeg",
+            tool_version="5.1.6",
+            graph="pad=h=ih+96,drawtext=textfile=caption.txt",
+            caption=HEX,
+        ),
+        text=ClipDerived.Text(lines=("冀石城市监处罚〔2026〕128号", "中山路 张三")),
     ),
     ExportProduced(
         fact=ExportProduced.Fact(
