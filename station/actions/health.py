@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from station import clock
+from station.actions import anchors
 from station.catalogue.overview import list_alarms
 from station.config import Home
 from station.custody import Custody
@@ -30,13 +31,14 @@ class Finding:
 
 
 def examine(home: Home, database: Database, custody: Custody, store: LocalStore) -> tuple[Finding, ...]:
-    """Return the findings, worst ones marked `bad`: vault, free space, encryption, signer, ledger, work, alarms."""
+    """Return the findings, worst ones marked `bad`: vault, free space, encryption, signer, ledger, alarms, anchors."""
     return (
         _vault(store),
         _space(home, store),
         _encryption(home),
         _signer(custody),
         *_database(database),
+        _outside_anchor(home, database),
         Finding("database", "ok", "SQLite" if database.is_sqlite else "PostgreSQL"),
         _programs(),
         Finding("checked_at", "ok", clock.timestamp()),
@@ -92,6 +94,19 @@ def _database(database: Database) -> tuple[Finding, ...]:
         Finding("work_failed", "warn" if jobs.get("failed") else "ok", str(jobs.get("failed", 0))),
         Finding("alarms", "warn" if alarms else "ok", str(alarms)),
     )
+
+
+def _outside_anchor(home: Home, database: Database) -> Finding:
+    """Tell how many seconds old the last outside anchor is; a word where there is none, or a witness stopped us."""
+    try:
+        with database.read() as session:
+            found = anchors.age(home, session)
+    except StationError:
+        return Finding("outside_anchor", "bad", "unknown")
+    if found.halted:
+        return Finding("outside_anchor", "bad", "halted")
+    word = "never" if found.configured else "not_set_up"
+    return Finding("outside_anchor", found.grade, word if found.seconds is None else str(found.seconds))
 
 
 def _programs() -> Finding:

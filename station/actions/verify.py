@@ -5,20 +5,20 @@ signed checkpoint before it is believed; originals are re-read past the page cac
 called sound. A result is an entry too, unless the ledger itself is too damaged to take one, and then that is said.
 """
 
-import errno
-import os
-import stat
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+import json
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from station import clock
+from station.actions.held import Held, all_held, held_by, is_gone, total_bytes
+from station.actions.rereading import Pace, Reading, reread_all
 from station.config import Home
 from station.custody import Custody, check_parts, compare
 from station.database import Database, Session
 from station.digest import SHA256, new_id
-from station.direct import Readback, Reread, reread
+from station.direct import Readback
 from station.errors import DamagedError, LedgerError, SignerRefusedError, SignerUnavailableError, StationError
 from station.evidence.store import LocalStore
 from station.ledger import log
@@ -27,7 +27,7 @@ from station.ledger.entry import leaf_of, parse_record
 from station.ledger.merkle import inclusion_proof, verify_inclusion
 from station.ledger.note import Checkpoint, verify_checkpoint
 from station.ledger.sign import Signer, home_verifier, remembered
-from station.records.docking_entries import ClipConflicted, ClipIncomplete, ClipIngested, DockingFinished
+from station.records.docking_entries import ClipIncomplete, ClipIngested
 from station.records.entries import Actor
 from station.records.log_entries import CheckCompleted
 from station.records.registry import read_entry
@@ -35,9 +35,8 @@ from station.stages.anchoring import anchor_trust
 
 Outcome = Literal["sound", "damaged", "not_checked"]
 Show = Callable[[int, int], None]
-_BATCH = 1000
 _CLIPS_AN_ENTRY = 400  # an entry names its clips as subjects, and a record has 64 KiB
-_NO_FILE = {errno.ELOOP, errno.ENXIO, errno.ENOTDIR}
+UNREADABLE = "original.unreadable"
 _EXIT_CODES: dict[Outcome, int] = {"sound": 0, "damaged": 1, "not_checked": 2}
 
 
@@ -52,16 +51,6 @@ class Problem:
     def document(self) -> dict[str, str | None]:
         """Return it as JSON."""
         return {"code": self.code, "about": self.about, "message": self.message}
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """One blob the ledger names: where it must lie, and of which clips (none: a docking's listing)."""
-
-    sha256: str
-    size_bytes: int | None
-    partial: bool
-    clip: str | None
 
 
 @dataclass(slots=True)
@@ -82,6 +71,8 @@ class CheckResult:
     taken_in_at: str | None = None
     sha256: str | None = None
     found_sha256: str | None = None
+    seq: int | None = None
+    disposed: bool = False
 
     @property
     def outcome(self) -> Outcome:
@@ -92,6 +83,18 @@ class CheckResult:
     def exit_code(self) -> int:
         """0 sound, 1 damaged, 2 could not check."""
         return _EXIT_CODES[self.outcome]
+
+    def keep(self) -> str:
+        """Return it as JSON text from which `restore` makes it again."""
+        return json.dumps(asdict(self) | {"damaged_clips": sorted(self.damaged_clips)}, ensure_ascii=False)
+
+    @classmethod
+    def restore(cls, text: str) -> "CheckResult":
+        """Return what `keep` wrote down."""
+        values = json.loads(text)
+        for name in ("damage", "unchecked", "notes"):
+            values[name] = [Problem(**each) for each in values[name]]
+        return cls(**values | {"clips": tuple(values["clips"]), "damaged_clips": set(values["damaged_clips"])})
 
     def document(self) -> dict[str, object]:
         """Return it as JSON (`station verify --json`)."""
@@ -109,6 +112,17 @@ class CheckResult:
         }
 
 
+@dataclass(slots=True)
+class Course:
+    """How far a check is: what it found, and how many blobs are done. Kept by the caller, it is taken up from there.
+
+    When `Pace.between` or `show` raises, the course says what was done until then; nothing is entered.
+    """
+
+    result: CheckResult
+    position: int = 0
+
+
 def check_clips(
     home: Home,
     database: Database,
@@ -119,11 +133,18 @@ def check_clips(
     *,
     scope: Literal["clip", "case"] = "clip",
     show: Show = lambda done, total: None,
+    pace: Pace | None = None,
+    course: Course | None = None,
 ) -> CheckResult:
-    """Check some clips: each one's entries in the ledger, and its original; raises SignerRefusedError, StorageError."""
-    result = CheckResult(scope, tuple(clips))
+    """Check some clips: each one's entries in the ledger, and its original; see `Course` for breaking off.
+
+    Raises SignerRefusedError, StorageError.
+    """
+    course = course or Course(CheckResult(scope, tuple(clips)))
+    result = course.result
     checkpoint = custody.seal()
     key = home_verifier(home)
+    result.damage = [each for each in result.damage if each.code != "ledger"]  # found anew when taken up again
     held: list[Held] = []
     with database.read() as session:
         for clip in clips:
@@ -132,7 +153,7 @@ def check_clips(
             except LedgerError as error:
                 result.damage.append(Problem("ledger", f"clip:{clip}", error.message))
                 result.damaged_clips.add(clip)
-    _check_blobs(store, held, result, show)
+    _check_blobs(store, held, course, show, pace or Pace())
     result.log_size = checkpoint.size
     return _enter(custody, result, actor)
 
@@ -145,17 +166,27 @@ def check_all(
     actor: Actor,
     *,
     show: Show = lambda done, total: None,
+    pace: Pace | None = None,
+    course: Course | None = None,
 ) -> CheckResult:
-    """Audit the ledger, compare the catalogue with a rebuild, and re-read every blob that the ledger names."""
-    result = CheckResult("all")
-    signed = _signer_memory(home, database, result)
-    audit = audit_database(database, home_verifier(home), signed.note if signed else None, anchor_trust(home))
-    result.log_size = audit.size
-    result.damage += [Problem(each.kind, each.subject, each.message) for each in audit.findings]
-    result.notes += [Problem(each.kind, each.subject, each.message) for each in audit.notes]
-    held = list(_all_held(database, audit.size, result))
-    _check_catalogue(home, database, result)
-    _check_blobs(store, held, result, show)
+    """Audit the ledger, compare the catalogue with a rebuild, and re-read every blob that the ledger names.
+
+    One that was broken off is taken up where it stood: what was audited then is not audited again.
+    """
+    course = course or Course(CheckResult("all"))
+    result = course.result
+    if not result.log_size:
+        signed = _signer_memory(home, database, result)
+        audit = audit_database(database, home_verifier(home), signed.note if signed else None, anchor_trust(home))
+        result.log_size = audit.size
+        result.damage += [Problem(each.kind, each.subject, each.message) for each in audit.findings]
+        result.notes += [Problem(each.kind, each.subject, each.message) for each in audit.notes]
+        _check_catalogue(home, database, result)
+        unread = result
+    else:
+        unread = CheckResult("all")  # told before
+    held = _all_held(database, result.log_size, unread)
+    _check_blobs(store, held, course, show, pace or Pace())
     known = {each.sha256 for each in held}
     for sha256 in store.digests():
         if sha256 not in known:
@@ -192,40 +223,27 @@ def _prove_clip(session: Session, clip: str, checkpoint: Checkpoint, result: Che
         entry = read_entry(stored.seq, stored.type, stored.values())
         if isinstance(entry, ClipIngested | ClipIncomplete):
             held = []  # a later whole reading takes an incomplete one's place
-            result.taken_in_at, result.sha256 = stored.time, entry.fact.digest[SHA256]
-        held += _held_by(entry)
+            result.taken_in_at, result.sha256, result.seq = stored.time, entry.fact.digest[SHA256], stored.seq
+        held += held_by(entry)
+    if held and is_gone(session, held[0]):
+        result.disposed = True
+        result.notes.append(Problem("clip.disposed", f"clip:{clip}", f"The clip {clip} was disposed of by rule"))
+        return []
     if not held:
         raise DamagedError(f"No entry of the ledger says what the clip {clip} is")
     return held
 
 
-def _held_by(entry: object) -> list[Held]:
-    match entry:
-        case ClipIngested(fact=fact):
-            return [Held(fact.digest[SHA256], fact.size_bytes, False, fact.clip)]
-        case ClipIncomplete(fact=fact):
-            return [Held(fact.digest[SHA256], fact.size_bytes, True, fact.clip)]
-        case ClipConflicted(fact=conflict) if conflict.kept:
-            return [Held(conflict.digest[SHA256], None, False, conflict.clip)]
-        case DockingFinished(fact=finished) if finished.listing:
-            return [Held(finished.listing[SHA256], None, False, None)]
-        case _:
-            return []
+def _all_held(database: Database, size: int, result: CheckResult) -> list[Held]:
+    """Return the blobs that must be there, each clip's own; what is gone by law is left out."""
 
-
-def _all_held(database: Database, size: int, result: CheckResult) -> Iterator[Held]:
-    for start in range(0, size, _BATCH):
-        try:
-            with database.read() as session:
-                batch = list(log.entries(session, start, min(size, start + _BATCH)))
-        except StationError as error:
+    def tell(seq: int | None, error: StationError) -> None:
+        if seq is None:
             result.unchecked.append(Problem("ledger.unreadable", None, error.message))
-            continue
-        for stored in batch:
-            try:
-                yield from _held_by(read_entry(stored.seq, stored.type, stored.values()))
-            except StationError as error:
-                result.damage.append(Problem("ledger.entry", f"entry:{stored.seq}", error.message))
+        else:
+            result.damage.append(Problem("ledger.entry", f"entry:{seq}", error.message))
+
+    return all_held(database, size, tell)
 
 
 def _check_catalogue(home: Home, database: Database, result: CheckResult) -> None:
@@ -246,52 +264,53 @@ def _check_catalogue(home: Home, database: Database, result: CheckResult) -> Non
         result.damage.append(Problem("catalogue.damaged" if each.fault else "catalogue.differs", each.table, text))
 
 
-def _check_blobs(store: LocalStore, held: Sequence[Held], result: CheckResult, show: Show) -> None:
-    total = sum(each.size_bytes or 0 for each in held)
-    seen: dict[tuple[str, bool], Problem | None] = {}
+def _check_blobs(store: LocalStore, held: Sequence[Held], course: Course, show: Show, pace: Pace) -> None:
+    """Re-read each blob once, from the course's position on, and note what is wrong with it for each of its clips."""
+    result = course.result
+    total = total_bytes(held)
+    of: dict[tuple[str, bool], list[Held]] = {}
     for each in held:
-        key = (each.sha256, each.partial)
-        if key not in seen:
-            seen[key] = _check_blob(store, each, result)
+        of.setdefault((each.sha256, each.partial), []).append(each)
+    blobs = list(of.values())
+    readings = reread_all((same[0].path(store) for same in blobs[course.position :]), pace)
+    with closing(readings):
+        for same, reading in zip(blobs[course.position :], readings, strict=True):
+            problem = judge(same[0], reading)
             result.originals += 1
+            if reading.found is not None:
+                result.size_bytes += reading.found.size_bytes
+                result.found_sha256 = reading.found.sha256
+                if reading.found.mode != "direct":
+                    result.readback = reading.found.mode
+            for each in same if problem else ():
+                _note(result, problem, each)
+            course.position += 1
             show(result.size_bytes, total)
-        problem = seen[key]
-        if problem is None:
-            continue
-        about = f"clip:{each.clip}" if each.clip else None
-        named = Problem(problem.code, about, f"{problem.message}{f' (clip {each.clip})' if each.clip else ''}")
-        (result.unchecked if problem.code == "original.unreadable" else result.damage).append(named)
-        if each.clip and problem.code != "original.unreadable":
-            result.damaged_clips.add(each.clip)
 
 
-def _check_blob(store: LocalStore, held: Held, result: CheckResult) -> Problem | None:
-    path = store.partial_path(held.sha256) if held.partial else store.path(held.sha256)
-    try:
-        found = _reread(path)
-    except FileNotFoundError:
+def judge(held: Held, reading: Reading) -> Problem | None:
+    """Return what is wrong with a blob that was re-read, None when it is what was taken in."""
+    path = reading.path
+    if reading.found is not None:
+        if reading.found.sha256 == held.sha256:
+            return None
+        text = f"The original {path} was altered: its SHA-256 is now {reading.found.sha256}"
+        return Problem("original.damaged", None, text)
+    if reading.trouble == "missing":
         return Problem("original.missing", None, f"The original {path} is missing")
-    except OSError as error:
-        if error.errno in _NO_FILE:
-            return Problem("original.missing", None, f"In the place of the original {path} there is no plain file")
-        return Problem("original.unreadable", None, f"The original {path} can't be read: {error.strerror}")
-    result.size_bytes += found.size_bytes
-    result.found_sha256 = found.sha256
-    if found.mode != "direct":
-        result.readback = found.mode
-    if found.sha256 != held.sha256:
-        return Problem("original.damaged", None, f"The original {path} was altered: its SHA-256 is now {found.sha256}")
-    return None
+    if reading.trouble == "no_file":
+        return Problem("original.missing", None, f"In the place of the original {path} there is no plain file")
+    return Problem(UNREADABLE, None, f"The original {path} can't be read: {reading.reason}")
 
 
-def _reread(path: Path) -> Reread:
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.ENXIO, "it is no plain file")
-        return reread(handle)
-    finally:
-        os.close(handle)
+def _note(result: CheckResult, problem: Problem | None, held: Held) -> None:
+    if problem is None:
+        return
+    about = f"clip:{held.clip}" if held.clip else None
+    named = Problem(problem.code, about, f"{problem.message}{f' (clip {held.clip})' if held.clip else ''}")
+    (result.unchecked if problem.code == UNREADABLE else result.damage).append(named)
+    if held.clip and problem.code != UNREADABLE:
+        result.damaged_clips.add(held.clip)
 
 
 def _enter(custody: Custody, result: CheckResult, actor: Actor) -> CheckResult:

@@ -4,6 +4,7 @@ Guarantees: it says what the other files of the package say and nothing more; th
 checkpoint, byte for byte; the same content gives the same bytes, since every date in it is the content's own.
 """
 
+import warnings
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,7 +32,9 @@ def certificate(content: Content, words: Words) -> bytes:
     text = certificate_html(content, words)
     try:
         page = HTML(string=text, url_fetcher=URLFetcher(allowed_protocols={"data"}, fail_on_errors=True))
-        pdf: bytes = page.write_pdf(pdf_variant=_VARIANT, pdf_identifier=content.export.encode())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # WeasyPrint 70 leaves its colour profile to be collected
+            pdf: bytes = page.write_pdf(pdf_variant=_VARIANT, pdf_identifier=content.export.encode())
     except (OSError, ValueError) as error:
         raise CertificateError(f"The certificate could not be made: {error}", kept="No package was made") from error
     return pdf
