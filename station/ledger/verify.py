@@ -350,7 +350,7 @@ class _Signed:
         self._tree = tree
         self._number = 0
         self._last_size = -1
-        self._stored: set[int] = set()
+        self._stored: dict[int, bytes] = {}
         self.compared = True  # no root had to be left out for want of a leaf
         self._differs = False
 
@@ -373,7 +373,7 @@ class _Signed:
             params = {"number": number, "found": size, "expected": checkpoint.size}
             self.findings.append(Finding("checkpoint.size", params=params))
         self._last_size = checkpoint.size
-        self._stored.add(checkpoint.size)
+        self._stored[checkpoint.size] = checkpoint.root
         self._hold_against(checkpoint)
 
     def take_signer(self, note: str, stored: bool) -> None:
@@ -383,10 +383,13 @@ class _Signed:
         except DamagedError as error:
             self.findings.append(Finding("signer.note", params={"reason": str(error)}))
             return
-        if checkpoint.size not in self._stored:
+        before = self._stored.get(checkpoint.size)
+        if before is None:
             self._hold_against(checkpoint)
             if stored:
                 self.findings.append(Finding("checkpoint.lost", params={"size": checkpoint.size}))
+        elif before != checkpoint.root:  # both are signed: somebody else has used the key
+            self.findings.append(Finding("signer.differs", params={"size": checkpoint.size}))
 
     def _hold_against(self, checkpoint: Checkpoint) -> None:
         if checkpoint.size > self._tree.size:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -488,3 +489,20 @@ def test_one_flipped_bit_anywhere_in_a_row_is_named(whole: tuple[list[Row], str]
 
 def test_every_sentence_can_be_filled() -> None:
     assert all(kind.count(".") == 1 and sentence[0].isupper() for kind, sentence in MESSAGES.items())
+
+
+def test_a_log_signed_anew_with_the_stolen_key_is_not_what_the_signer_remembers(tmp_path: Path) -> None:
+    def made(name: str) -> tuple[Database, str]:
+        database = Database(f"sqlite:///{tmp_path / name}")
+        make_log(database, 5)
+        with database.write() as session:
+            text = checkpoint_text(ORIGIN, 5, log.root_at(session, 5))
+            note = make_note(text, [KEY.sign(text)])
+            log.store_checkpoint(session, note)
+        return database, note
+
+    (honest, signed), (forged, _) = made("honest.db"), made("forged.db")  # the same drafts, other salts
+    assert audit_database(honest, KEY.verifier, signed).sound
+    assert [finding.kind for finding in audit_database(forged, KEY.verifier, signed).findings] == ["signer.differs"]
+    honest.dispose()
+    forged.dispose()
