@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -95,10 +95,11 @@ def _read_once(handle: int, offset: int, target: memoryview) -> int:
         return taken
 
 
-def reread(handle: int) -> Reread:
-    """Hash the whole of an open regular file, as it is on the disk; raises OSError.
+def reread(handle: int, between: Callable[[], None] = lambda: None) -> Reread:
+    """Hash the whole of an open regular file, as it is on the disk; raises OSError, and what `between` raises.
 
     The file must have been synced. The descriptor's O_DIRECT flag is as before at the end. Reading and hashing overlap.
+    `between` is called after every buffer of a megabyte: to wait while others need the disk, or to break off.
     """
     was_direct = is_direct(handle)
     mode: Readback = "direct"
@@ -106,13 +107,13 @@ def reread(handle: int) -> Reread:
         mode = _drop_cache(handle)
     try:
         try:
-            return _hash_all(handle, mode)
+            return _hash_all(handle, mode, between)
         except OSError as error:
             if error.errno != errno.EINVAL or mode != "direct":
                 raise
         # The file system took the flag but not the read.
         set_direct(handle, False)
-        return _hash_all(handle, _drop_cache(handle))
+        return _hash_all(handle, _drop_cache(handle), between)
     finally:
         set_direct(handle, was_direct)
 
@@ -125,7 +126,7 @@ def _drop_cache(handle: int) -> Readback:
     return "dropped"
 
 
-def _hash_all(handle: int, mode: Readback) -> Reread:
+def _hash_all(handle: int, mode: Readback, between: Callable[[], None]) -> Reread:
     hasher = hashlib.sha256()
     size = 0
     half = BUFFER_BYTES // 2
@@ -139,6 +140,7 @@ def _hash_all(handle: int, mode: Readback) -> Reread:
             hashed = worker.submit(_update, hasher, buffers[turn], count)
             size += count
             turn = 1 - turn
+            between()
             if count % BLOCK_BYTES:
                 break
         if hashed is not None:

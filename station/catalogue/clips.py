@@ -164,6 +164,12 @@ def clip_digest(session: Session, clip: str) -> ClipBytes:
     return ClipBytes(**{**row, "file_name": row["file_name"] or ""})
 
 
+def clips_of_digest(session: Session, sha256: str) -> tuple[str, ...]:
+    """Return the clips whose original has this SHA-256, disposed ones too, first taken in first."""
+    query = select(CLIP.c.clip).where(CLIP.c.sha256 == sha256).order_by(CLIP.c.taken_in_at, CLIP.c.clip)
+    return tuple(session.connection().scalars(query))
+
+
 def _conditions(session: Session, viewer: Viewer, narrowed: ClipFilter) -> list[ColumnElement[bool]]:
     made: dict[str, Any] = {
         "tagged": lambda value: CLIP.c.tagged.is_(value),

@@ -188,6 +188,15 @@ def subject_entries(
         yield from _read(session, tables.record.c.seq.in_(numbers[at : at + _PARAMETERS]))
 
 
+def typed_entries(session: Session, types: Sequence[str]) -> Iterator[StoredEntry]:
+    """Yield all entries of these types, oldest first; it passes over all records, so it is for rare questions."""
+    record = tables.record
+    found = select(record.c.seq).where(record.c.type.in_(types)).order_by(record.c.seq)
+    numbers = session.connection().scalars(found).all()
+    for at in range(0, len(numbers), _PARAMETERS):
+        yield from _read(session, record.c.seq.in_(numbers[at : at + _PARAMETERS]))
+
+
 def chosen(session: Session, numbers: Sequence[int]) -> Iterator[StoredEntry]:
     """Yield the entries of these numbers, which ascend; raises NotFoundError for the first that is not there."""
     for at in range(0, len(numbers), _PARAMETERS):

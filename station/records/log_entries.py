@@ -83,10 +83,14 @@ class CheckCompleted(Entry):
     TYPE: ClassVar[str] = "check.completed"
 
     class Fact(Part):
-        """`scope` clip|case|all; `clips` those checked when it was not all; `log_size` the log's size then."""
+        """`scope` clip|case|all|scrub; `clips` those checked, if named; `log_size` the log's size then.
+
+        A scrub (scheduled re-reading) has an entry a day and one more for what it finds damaged: `originals_checked`
+        are those since its entry before.
+        """
 
         check: str
-        scope: Literal["clip", "case", "all"]
+        scope: Literal["clip", "case", "all", "scrub"]
         clips: tuple[str, ...] = ()
         originals_checked: int = Field(ge=0)
         damaged: tuple[str, ...] = ()
@@ -100,6 +104,32 @@ class CheckCompleted(Entry):
     def subjects(self) -> tuple[str, ...]:
         """Return the check and each clip it was about."""
         return (f"check:{self.fact.check}", *(f"clip:{clip}" for clip in self.fact.clips))
+
+
+class FileCompared(Entry):
+    """“Is this file ours?”: the digest of a file that somebody has was compared with what the station knows."""
+
+    TYPE: ClassVar[str] = "file.compared"
+
+    class Fact(Part):
+        """The random id, and what was answered."""
+
+        check: str
+        answer: Literal["original", "incomplete", "conflicting", "playable", "disclosure", "disposed", "unknown"]
+
+    class Look(Part):
+        """The file's digest, and the clip it belongs to, None for a file that the station does not know."""
+
+        digest: dict[str, Sha256]
+        clip: str | None = None
+
+    fact: Fact
+    look: Look | None = None
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the check, not the clip: who has shown an interest in it is nobody's business outside."""
+        return (f"check:{self.fact.check}",)
 
 
 class AccessOpened(Entry):

@@ -25,6 +25,7 @@ ENTRY_TYPES: dict[str, type[Entry]] = {
         log_entries.LogContinues,
         log_entries.AlarmRaised,
         log_entries.CheckCompleted,
+        log_entries.FileCompared,
         log_entries.AccessOpened,
         log_entries.AccessListed,
         log_entries.AccessDenied,

@@ -132,8 +132,8 @@ class ChoreRun(Table, table=True):
 class Scrub(Table, table=True):
     """How far the scheduled re-reading of the vault is: one row.
 
-    `position` is the number of the next ledger entry to look at, `until` the log's size when this pass began, `clips`
-    a JSON list of clips found sound since the last entry about it, `damaged` how many were not in this pass.
+    `position` is the number of the next ledger entry to look at, `until` the log's size when this pass began. Figures
+    are those of this pass; `entered` tells how many of its originals the ledger's entries stand for already.
     """
 
     __tablename__: ClassVar[Any] = "state_scrub"
@@ -147,35 +147,35 @@ class Scrub(Table, table=True):
     damaged: int = 0
     unchecked: int = 0
     readback: str = "direct"
-    clips: str = "[]"
-    entered_at: str = ""
+    entered: int = 0
+    entered_unchecked: int = 0
+    entered_at: str
     last_pass_at: str | None = None
-    last_pass_originals: int = 0
-    last_pass_damaged: int = 0
-    last_pass_unchecked: int = 0
+    last_originals: int = 0
+    last_damaged: int = 0
+    last_unchecked: int = 0
 
 
 class Check(Table, table=True):
-    """A check of everything that somebody asked for, done in the background: `position` is how many blobs are done.
+    """A check that somebody asked for, done in the background: of everything, or of a case's `clips` (JSON list).
 
-    `actor` is who asked, as JSON; `result` what was found so far, as JSON. `log_size` fixes what there is to check.
+    `actor` is who asked and `result` what was found until `position`, both as JSON.
     """
 
     __tablename__: ClassVar[Any] = "state_check"
     __table_args__ = (CheckConstraint("state IN ('waiting', 'running', 'done', 'failed', 'cancelled')"),)
     check: str = Field(primary_key=True)
     scope: str
-    subject: str | None = None
+    target: str | None = None
+    clips: str = "[]"
     person: str | None = Field(default=None, index=True)
     actor: str
     state: str = Field(index=True)
     asked_at: str
     ended_at: str | None = None
     position: int = 0
-    blobs: int = 0
     size_bytes: int = 0
     total_bytes: int = 0
-    log_size: int = 0
     result: str = "{}"
     problem: str | None = None
 

@@ -153,6 +153,7 @@ WITHOUT_LINES = {
     log_entries.AccessOpened,  # looks are rows of their own
     log_entries.AccessListed,
     log_entries.AccessDenied,
+    log_entries.FileCompared,
     log_entries.PayloadErased,
     people_entries.PersonDescribed,
     people_entries.RolesGranted,

@@ -8,6 +8,22 @@ from pydantic import ValidationError
 from station.errors import DamagedError
 from station.ledger.entry import make_part, make_payload, make_record, parse_part
 from station.records.case_entries import ClipAmended, ClipBound
+from station.records.disposal_entries import (
+    BackupBegun,
+    BackupCompleted,
+    BackupForgotten,
+    BlobErased,
+    ClipDisposed,
+    DisposalApproved,
+    DisposalCompleted,
+    DisposalProposed,
+    DisposalRefused,
+    DueClip,
+    ErasureCompleted,
+    HoldLifted,
+    HoldPlaced,
+    Reason,
+)
 from station.records.docking_entries import (
     ClipConflicted,
     ClipFact,
@@ -30,7 +46,7 @@ from station.records.export_entries import (
     ExportRequested,
     ExportTaken,
 )
-from station.records.log_entries import LogStarted, PayloadErased
+from station.records.log_entries import FileCompared, LogContinues, LogStarted, PayloadErased
 from station.records.reading import BadRange, RawName, RawTimes
 from station.records.recorder_entries import (
     ClockMeasured,
@@ -72,6 +88,40 @@ NAMES = ClipNames(
 MORE: tuple[Entry, ...] = (
     LogStarted(fact=LogStarted.Fact(origin="evidence-station/x", software="evidence-station 0")),
     PayloadErased.model_validate({"fact": {"seq": 1, "part": "names", "digest": HEX, "ground": "court"}}),
+    FileCompared(
+        fact=FileCompared.Fact(check="k1", answer="original"),
+        look=FileCompared.Look(digest={"sha256": "0" * 64}, clip="c1"),
+    ),
+    LogContinues(
+        fact=LogContinues.Fact(
+            origin="evidence-station/y", software="s", vkey="v", checkpoint="c", carried=2, root=HEX
+        ),
+        actor=ZHANG,
+    ),
+    DisposalProposed(
+        fact=DisposalProposed.Fact(
+            disposal="d9", clips=(DueClip(clip="c1", digest={"sha256": HEX}, rule="minimum", due_at=TIME),)
+        ),
+        text=Reason(reason="到期"),
+        actor=ZHANG,
+    ),
+    DisposalApproved(fact=DisposalApproved.Fact(disposal="d9", clips=1, left={"c2": "held"}), actor=ZHANG),
+    DisposalRefused(fact=DisposalRefused.Fact(disposal="d9"), text=Reason(reason="不同意"), actor=ZHANG),
+    ClipDisposed(fact=ClipDisposed.Fact(clip="c1", disposal="d9", digest={"sha256": HEX}, rule="minimum", due_at=TIME)),
+    DisposalCompleted(
+        fact=DisposalCompleted.Fact(disposal="d9", clips=1, originals=1, partials=0, derived=1, shared=0)
+    ),
+    HoldPlaced(fact=HoldPlaced.Fact(hold="h9", about="clip:c1"), text=Reason(reason="诉讼"), actor=ZHANG),
+    HoldLifted(fact=HoldLifted.Fact(hold="h9", about="clip:c1"), text=Reason(reason="结案"), actor=ZHANG),
+    BlobErased(fact=BlobErased.Fact(digest={"sha256": HEX}, about="docking:d1", ground="court_order"), actor=ZHANG),
+    ErasureCompleted(fact=ErasureCompleted.Fact(through=3, parts=1, blobs=1, pages="vacuum", unreached=("b1",))),
+    BackupBegun(
+        fact=BackupBegun.Fact(backup="b1", vault=True), names=BackupBegun.Names(folder="/media/b"), actor=ZHANG
+    ),
+    BackupCompleted(
+        fact=BackupCompleted.Fact(backup="b1", log_size=9, files=3, size_bytes=7, manifest={"sha256": HEX})
+    ),
+    BackupForgotten(fact=BackupForgotten.Fact(backup="b1"), text=Reason(reason="销毁"), actor=ZHANG),
     RecorderKnown(
         fact=RecorderKnown.Fact(recorder="r1", profile="generic-storage", identified_by="serial"),
         names=RecorderKnown.Names(identity="serial:1", serial="1", unit="一大队"),
