@@ -48,7 +48,7 @@ MESSAGES: Mapping[str, str] = {
     "anchor.stray": "Outside anchor number {number} is over a checkpoint of {size} entries, which is not stored",
     "anchor.foreign": "Outside anchor number {number} is of {key}, which is not one of this station's",
     "anchor.unchecked": "Of the outside anchors, {count} were not held against this station's settings",
-    "signer.differs": "The signer made another checkpoint of {size} entries than the one stored: its key was used elsewhere",
+    "signer.differs": "The signer signed another tree of {size} entries than is stored: its key was used elsewhere",
     "signer.note": "The signer's own checkpoint is not valid: {reason}",
     "log.shorter": "The log holds {found} entries, but {size} were signed",
     "log.unsigned": "The last {count} entries are not signed yet",
