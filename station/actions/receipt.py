@@ -6,6 +6,7 @@ the same checkpoint, the first that covers the docking. Paper that left the stat
 change.
 """
 
+import io
 from dataclasses import dataclass, replace
 
 import segno
@@ -116,13 +117,17 @@ def qr_code(text: str) -> segno.QRCode:
         raise ConflictError("The checkpoint has too many signatures for a QR code") from error
 
 
-def qr_svg(text: str, *, inline: bool = True) -> str:
-    """Return the code as SVG, without styles or scripts: for a page, or as a file of its own."""
-    code = qr_code(text)
-    if inline:
-        found: str = code.svg_inline(border=4, omitsize=True, svgclass="qr", lineclass=None)
-        return found
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{code.svg_inline(scale=6, border=4, svgns=True)}\n'
+def qr_svg(text: str) -> str:
+    """Return the code as SVG for a page, without styles or scripts."""
+    found: str = qr_code(text).svg_inline(border=4, omitsize=True, svgclass="qr", lineclass=None)
+    return found
+
+
+def qr_picture(text: str) -> bytes:
+    """Return the code as an SVG file of its own."""
+    buffer = io.BytesIO()
+    qr_code(text).save(buffer, kind="svg", scale=6, border=4)
+    return buffer.getvalue()
 
 
 def receipt_text(receipt: Receipt, t: Translator) -> str:

@@ -8,6 +8,9 @@ stable code of the group `problem`, None when there is none.
 from dataclasses import dataclass, field
 from typing import Literal
 
+from markupsafe import Markup
+
+from station.actions.receipt import Receipt
 from station.board import SlotBoard
 from station.catalogue.views import (
     AlarmView,
@@ -282,6 +285,15 @@ class HealthPage:
     """health.html."""
 
     checks: tuple[HealthCheck, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptPage:
+    """receipt.html and _receipt_pdf.html. `facts` are label and value in words, `qr` the code as inline SVG."""
+
+    receipt: Receipt
+    facts: tuple[tuple[str, str], ...]
+    qr: Markup
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ POLICIES: dict[str, Policy] = {
     "GET /dock/slots": _KIOSK,
     "GET /dock/events": _KIOSK,
     "POST /dock/holder": _KIOSK,
+    "GET /dockings/{docking}/receipt": _roles(Role.OFFICER, Role.CLERK, Role.ADMIN),
     "GET /today": _roles(Role.OFFICER),
     "GET /clips": _roles(*_SEEING),
     "GET /clips/{clip}": _roles(*_SEEING, subject=Subject.CLIP),

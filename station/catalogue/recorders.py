@@ -72,6 +72,22 @@ def list_dockings(session: Session, limit: int = 20) -> tuple[DockingView, ...]:
     return tuple(_docking_view(row) for row in fetch(session, query))
 
 
+def find_docking(session: Session, docking: str) -> DockingView | None:
+    """Return one docking."""
+    query = (
+        select(DOCKING, RECORDER.c.serial, RECORDER.c.label)
+        .outerjoin(RECORDER, RECORDER.c.recorder == DOCKING.c.recorder)
+        .where(DOCKING.c.docking == docking)
+    )
+    return next((_docking_view(row) for row in fetch(session, query)), None)
+
+
+def holders_at(session: Session, recorder: str, moment: str) -> tuple[HoldingView, ...]:
+    """Return who held a recorder at a time (text form of station.clock), by the register."""
+    held = list_holdings(session, recorder=recorder)
+    return tuple(each for each in held if each.since <= moment and (each.until is None or moment <= each.until))
+
+
 def quarantine(session: Session, quarantine: str) -> QuarantineView | None:
     """Return one thing turned away at the dock."""
     rows = fetch(session, select(QUARANTINE).where(QUARANTINE.c.quarantine == quarantine))

@@ -107,5 +107,8 @@ def _health(home: HomeOption = None, json: JsonOption = False) -> None:
         answer_json({each.code: {"state": each.state, "value": each.value} for each in checks})
     else:
         for each in checks:
-            answer(f"{t.code('health', each.code)}: {t.code('health_state', each.state)} {each.value}")
+            value = t.code("health_value", each.value)
+            if each.code == "outside_anchor" and value.isdigit():
+                value = t("{age} ago", age=t.wait(int(value)))
+            answer(f"{t.code('health', each.code)}: {t.code('health_state', each.state)} {value}")
     raise typer.Exit(1 if any(each.state == "bad" for each in checks) else 0)

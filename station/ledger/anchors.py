@@ -19,7 +19,7 @@ from station.errors import DamagedError, NotFoundError
 from station.ledger import tables
 from station.ledger.cosign import CosignerKey, read_cosignatures
 from station.ledger.findings import Finding
-from station.ledger.note import NOTE_BYTES, SIGNATURES, parse_note
+from station.ledger.note import NOTE_BYTES, SIGNATURES, Checkpoint, parse_checkpoint, parse_note
 from station.ledger.timestamps import verify_timestamp
 
 Kind = Literal["cosignature", "timestamp"]
@@ -90,6 +90,14 @@ def latest_by(session: Session, key: str) -> Anchor | None:
 def checkpoint_text_at(session: Session, size: int) -> str:
     """Return the text that the anchors of `size` entries are over; raises NotFoundError."""
     return parse_note(_note(session, size)).text
+
+
+def first_covering(session: Session, seq: int) -> Checkpoint | None:
+    """Return the smallest stored checkpoint that entry `seq` is under, None if there is none yet."""
+    table = tables.checkpoint
+    query = select(table.c.note).where(table.c.size > seq).order_by(table.c.size).limit(1)
+    note = session.connection().scalar(query)
+    return None if note is None else parse_checkpoint(note)
 
 
 def cosigned_note(session: Session, size: int, keys: Iterable[CosignerKey] | None = None) -> str:

@@ -4,6 +4,9 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from markupsafe import Markup
+
+from station.actions.receipt import Receipt, ReceiptClip, qr_svg
 from station.api import pages
 from station.board import SlotBoard
 from station.catalogue import views
@@ -219,6 +222,42 @@ TODAY = pages.TodayPage(
 )  # fmt: skip
 BIND = pages.BindPage(ROWS[:3], 2, TARGETS, KINDS, REASONS, STAGES, PHRASES, CLASSES, KINDS[:3])
 
+NOTE = (
+    "evidence-station/abcdefghijklmnopqrstuvwxyz\n1893\nLCa0a2j/xo/5m0U8HTBBNBNCLXBkg7+g+YpeiGJm564=\n\n"
+    "— evidence-station/abcdefghijklmnopqrstuvwxyz khVL315mp6JfWxRWzrOb8UA3lgQPIF5yMS+B4hKxEAvdPOEnUX/xO7ZEssUNzhuJatA1mVGiNqKnKsnrD//DrwAawgU=\n"
+)
+RECEIPT = pages.ReceiptPage(
+    Receipt(
+        views.DockingView(
+            "d1",
+            "DSJ-A1-0001",
+            "hikvision-dsj",
+            3,
+            None,
+            "2026-11-22T10:15:00.000000Z",
+            "2026-11-22T10:21:00.000000Z",
+            True,
+            {"new": 41},
+            3_200_000_000,
+        ),
+        "城关区市场监督管理局执法大队",
+        "evidence-station/abcdefghijklmnopqrstuvwxyz",
+        ("张伟",),
+        tuple(ReceiptClip(f"{number:064x}", 80_000_000 + number, number != 3) for number in range(40)),
+        1,
+        "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+        1890,
+        NOTE,
+        1893,
+    ),
+    (
+        ("采集站", "城关区市场监督管理局执法大队"),
+        ("领用人", "张伟"),
+        ("SHA-256", "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"),
+    ),
+    Markup(qr_svg(NOTE)),  # noqa: S704  made by segno
+)
+
 PAGES: dict[str, Shown] = {
     "login": Shown("login.html", pages.LoginPage("zhangwei", "/", "login_wrong", first=True), None, "/login"),
     "welcome": Shown("welcome.html", pages.WelcomePage(OFFICER), None, "/welcome/x"),
@@ -258,6 +297,7 @@ PAGES: dict[str, Shown] = {
     "ledger": Shown("ledger.html", pages.LedgerPage(1893, "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
                     "evidence-station/abcdefghijklmnopqrstuvwxyz\n1893\nLCa0a2j/xo/5m0U8HTBBNBNCLXBkg7+g+YpeiGJm564=\n\n— evidence-station/abcdefghijklmnopqrstuvwxyz Zm9vYmFyYmF6cXV4\n",
                     "2026-11-22T10:15:00.000000Z", tuple(pages.LedgerLine(1892 - n, f"2026-11-22T10:{50 - n}:00.000000Z", kind, ("clip:8c1f2a9e77", "case:55ab01cd9e"), "2c26b46b68ffc68ff99b453c1d304134") for n, kind in enumerate(("clip.bound", "access.opened", "clip.ingested", "person.roles"))), 1889), AUDITOR, "/ledger"),
+    "receipt": Shown("receipt.html", RECEIPT, OFFICER, "/dockings/d1/receipt"),
     "people": Shown("people.html", pages.PeoplePage(PEOPLE, tuple(role.value for role in Role), ("officer", "auxiliary", "staff"), "console", "https://127.0.0.1:8470/welcome/3f9a8c7d6e5b4a39281706f5e4d3c2b1", "张伟"), ADMIN, "/people"),
     "recorders": Shown("recorders.html", pages.RecordersPage(RECORDERS, PEOPLE, quarantine=QUARANTINE), ADMIN, "/recorders"),
     "alarms": Shown("alarms.html", pages.AlarmsPage((views.AlarmView("a1", "clip_conflicted", "clip:c10", "DCAM_J800000.mp4: 9f86… → 2c26…", "2026-11-22T10:15:00.000000Z"),)), CLERK, "/alarms"),
