@@ -86,6 +86,14 @@ class Settings(BaseModel):
     anchor_minutes: int = Field(default=60, ge=1, description="how often witnesses and the authority are asked")
     anchor_warn_hours: int = Field(default=26, ge=1, description="age of the last outside anchor that is a warning")
     anchor_bad_hours: int = Field(default=168, ge=1, description="age of the last outside anchor that is trouble")
+    exports: str = Field(default="", description="folder of the court packages made; empty: <home>/exports")
+    export_disks: str = Field(
+        default="/media", description="packages may also be written to disks mounted below this folder; empty: to none"
+    )
+    c2pa_certificate: str = Field(
+        default="", description="PEM chain for C2PA content credentials of disclosure copies; empty: none are added"
+    )
+    c2pa_key: str = Field(default="", description="PEM private key of that certificate: P-256 or Ed25519, PKCS #8")
     demo: bool = False
 
 
@@ -120,6 +128,11 @@ class Home:
     def witness(self) -> Path:
         """What this station keeps as a witness of others: its witness key and the logs it cosigns."""
         return self.root / "witness"
+
+    @property
+    def exports(self) -> Path:
+        """Court packages that were made, a folder each, until somebody fetched them."""
+        return Path(self.settings.exports) if self.settings.exports else self.root / "exports"
 
     @property
     def run(self) -> Path:

@@ -9,6 +9,9 @@ The matrix (design, Roles), a union over the viewer's roles:
     inspector   everything
     auditor, admin   nothing
 
+Exports: a clerk those of the unit's cases, a handler those of their own; approver and inspector all. An approver reads
+of an export what it is for and what is in it, not the recordings.
+
 A clip seen through one case reveals nothing of its other cases: bindings go through `known_binding`.
 """
 
@@ -25,6 +28,7 @@ CLIP_HOLDER = metadata.tables["catalogue_clip_holder"]
 BINDING = metadata.tables["catalogue_binding"]
 TARGET = metadata.tables["catalogue_target"]
 HANDLER = metadata.tables["catalogue_handler"]
+EXPORT = metadata.tables["catalogue_export"]
 
 _REVIEWING = frozenset({Role.REVIEWER, Role.APPROVER})
 OPEN = "open"
@@ -128,3 +132,15 @@ def known_binding(viewer: Viewer) -> ColumnElement[bool]:
         scanned(BINDING.c.bound_by) == viewer.person,
         scanned(BINDING.c.target).in_(select(TARGET.c.target).where(known_target(viewer))),
     )
+
+
+def visible_export(viewer: Viewer) -> ColumnElement[bool]:
+    """Return the condition on `EXPORT` that holds for the exports the viewer may know of."""
+    if viewer.roles & {Role.APPROVER, Role.INSPECTOR}:
+        return true()
+    conditions: list[ColumnElement[bool]] = []
+    if Role.CLERK in viewer.roles:
+        conditions.append(EXPORT.c.target.in_(select(TARGET.c.target).where(TARGET.c.unit == viewer.unit)))
+    if Role.HANDLER in viewer.roles:
+        conditions.append(EXPORT.c.target.in_(select(HANDLER.c.target).where(HANDLER.c.person == viewer.person)))
+    return or_(*conditions) if conditions else false()

@@ -1,9 +1,11 @@
 """The copy a browser can play of a recording it can't: H.264 and AAC in MP4, at most 1280 pixels wide.
 
 Guarantees: the copy is probed after it was made and is published only if it plays; what could not be decoded is
-told as missing length, so that a short copy is never shown as the whole; it never takes more than its limits.
+told as missing length, so that a short copy is never shown as the whole; it never takes more than its limits. With a
+caption it is a disclosure copy.
 """
 
+import shlex
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from station.derive import graphs, tool
+from station.derive.caption import Caption, burn, write_caption
 from station.derive.layout import publish
 from station.derive.playback import Playable
 from station.derive.probe import Probe, probe
@@ -46,7 +49,7 @@ class Proxy:
     """A published copy. `missing_ms` is how much shorter it is than the original claims to be, 0 if it is whole.
 
     `without_sound` tells that the original's sound could not be brought in step with its picture and was left out.
-    `damage` is what the decoder complained about, for logs; empty if nothing.
+    `damage` is what the decoder complained about, for logs; empty if nothing. `command` is the whole command line.
     """
 
     duration_ms: int
@@ -54,6 +57,7 @@ class Proxy:
     without_sound: bool
     damage: str
     facts: Probe
+    command: str
 
 
 def make_proxy(
@@ -65,8 +69,9 @@ def make_proxy(
     user: str,
     on_progress: Callable[[int], None] | None = None,
     cancel: threading.Event | None = None,
+    caption: Caption | None = None,
 ) -> Proxy:
-    """Make the playable copy of a readable video or sound recording at `target`.
+    """Make the playable copy of a readable video or sound recording at `target`, with a caption burned in if given.
 
     `on_progress` gets per-mille of the length, rising, at most 999 until it is done. Raises DerivationError,
     SandboxError; then nothing is at `target` that was not there before.
@@ -74,12 +79,17 @@ def make_proxy(
     demuxer = tool.find_demuxer(facts.container)
     if not facts.ok or demuxer is None or facts.media == "photo":
         raise DerivationError("No playable copy can be made of this file", kept="The original is untouched")
+    if caption is not None:
+        if facts.video is None:
+            raise DerivationError("No caption can be burned into what has no picture", kept="The original is untouched")
+        write_caption(caption, work)
     limits = _limits_for(facts, source.stat().st_size)
     progress = _Progress(facts.duration_ms, on_progress) if on_progress else _ignore
 
     def attempt(name: str, *, with_sound: bool) -> tuple[Proxy, Path]:
+        plan = _plan(demuxer, facts, name, with_sound=with_sound, caption=caption)
         finished = tool.call(
-            _plan(demuxer, facts, name, with_sound=with_sound),
+            plan,
             source,
             work=work,
             user=user,
@@ -90,7 +100,8 @@ def make_proxy(
         tool.check(finished, "playable copy")
         copy, length_ms = _check_copy(work / name, facts, work=work, user=user)
         missing_ms = max(0, -_excess_ms(facts, length_ms))
-        return Proxy(length_ms, missing_ms, not with_sound, finished.stderr_tail, copy), work / name
+        proxy = Proxy(length_ms, missing_ms, not with_sound, finished.stderr_tail, copy, shlex.join(plan))
+        return proxy, work / name
 
     proxy, made = attempt("made.mp4", with_sound=bool(facts.audio))
     if facts.video is not None and facts.audio and _excess_ms(facts, proxy.duration_ms) > 0:
@@ -117,7 +128,7 @@ def _check_copy(made: Path, facts: Probe, *, work: Path, user: str) -> tuple[Pro
     return copy, copy.duration_ms
 
 
-def _plan(demuxer: str, facts: Probe, name: str, *, with_sound: bool) -> list[str]:
+def _plan(demuxer: str, facts: Probe, name: str, *, with_sound: bool, caption: Caption | None = None) -> list[str]:
     source = graphs.open_source(demuxer)
     streams: list[Any] = []
     options = dict(_KEEP_GOING)
@@ -125,7 +136,8 @@ def _plan(demuxer: str, facts: Probe, name: str, *, with_sound: bool) -> list[st
         picture = source["v:0"]
         if facts.video.interlaced:
             picture = picture.filter("yadif", deint="interlaced")
-        streams.append(graphs.fit(picture, PROXY_PIXELS, even=True))
+        picture = graphs.fit(picture, PROXY_PIXELS, even=True)
+        streams.append(burn(picture, caption) if caption is not None else picture)
         options |= _VIDEO_OPTIONS
     if with_sound:
         streams.append(source["a:0"])

@@ -194,6 +194,28 @@ class CopyDigest(Table, table=True):
     noted_at: str
 
 
+class ExportJob(Table, table=True):
+    """A court package being made, or made, in a place: `place` "" is the station's own folder, else a folder's path.
+
+    `actor` is who produces it, as JSON; `step` copies, files or seal; `problem` a code, `clip` what it is about;
+    `tagmanifest` pins the package that lies there, once it does.
+    """
+
+    __tablename__: ClassVar[Any] = "state_export"
+    __table_args__ = (CheckConstraint("state IN ('waiting', 'running', 'ready', 'failed')"),)
+    export: str = Field(primary_key=True)
+    place: str = Field(primary_key=True)
+    actor: str
+    state: str = Field(index=True)
+    step: str = "copies"
+    per_mille: int = 0
+    problem: str | None = None
+    clip: str | None = None
+    tagmanifest: str | None = None
+    asked_at: str
+    changed_at: str
+
+
 strict_columns(metadata)
 
 
