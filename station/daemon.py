@@ -24,6 +24,7 @@ from station import clock, notify
 from station.config import Home
 from station.custody import Custody, keep_projection
 from station.database import Database
+from station.errors import StationError
 from station.ledger import service
 from station.sandbox import kernel
 
@@ -163,19 +164,23 @@ def run_develop(home: Home, *, once: bool) -> None:
 
 
 def run_watch(home: Home) -> None:
-    """Attend to the recorders at the dock until stopped."""
+    """Attend to the recorders at the dock until stopped; raises SignerRefusedError if a witness knows another log."""
     from station import dock
+    from station.actions.anchors import check_start
 
     _end_with_supervisor()
     faulthandler.register(signal.SIGUSR1)  # says in the log where every slot's thread stands
     database = Database(home.database_url)
     keep_projection(database)
-    dock.run(home, database, Custody(home, database), _stop_on_signals())
+    custody = Custody(home, database)
+    check_start(home, database, custody)
+    dock.run(home, database, custody, _stop_on_signals())
 
 
 def run_tend(home: Home) -> None:
     """Do what the clock starts (station.actions.chores) until stopped."""
     from station.actions import chores
+    from station.actions.anchors import check_start
     from station.evidence.opening import open_store
     from station.state.tables import create_tables
 
@@ -185,7 +190,12 @@ def run_tend(home: Home) -> None:
     keep_projection(database)
     stop = _stop_on_signals()
     notify.tell_ready()
-    chores.tend(home, database, Custody(home, database), open_store(home), stop, alive=notify.tell_alive)
+    custody = Custody(home, database)
+    try:
+        check_start(home, database, custody)
+    except StationError as error:  # what it found is marked and told; the other chores go on
+        _logger.error("not checked against witnesses at the start", reason=error.message)
+    chores.tend(home, database, custody, open_store(home), stop, alive=notify.tell_alive)
 
 
 def run_sign(home: Home) -> None:
