@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 
 from station import clock
-from station.actions import anchors, witness
+from station.actions import anchors, checking, copying, rereading, scrubbing, witness
 from station.config import Home
 from station.custody import Custody
 from station.database import Database
@@ -41,6 +41,9 @@ class Chore:
 CHORES: tuple[Chore, ...] = (
     Chore("anchors", 1.0, anchors.run),
     Chore("witness_alarms", 60.0, witness.run),
+    Chore("checks", 2.0, checking.run),
+    Chore("scrub", 60.0, scrubbing.run),
+    Chore("copies", 300.0, copying.run),
 )
 
 
@@ -74,6 +77,7 @@ def tend(
         thread.start()
     while not stop.wait(_BEAT_SECONDS):
         alive()
+    rereading.stopping.set()
     deadline = clock.monotonic() + _END_SECONDS
     for thread in threads:
         thread.join(max(0.0, deadline - clock.monotonic()))

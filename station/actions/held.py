@@ -4,7 +4,7 @@ Guarantee: an expectation comes from a ledger entry whose parts are those its re
 or from what lies in the vault.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def held_between(
     end: int,
     trouble: Callable[[int | None, StationError], None],
     gone: Callable[[Entry], None] = lambda entry: None,
-) -> Iterator[tuple[int, list[Held]]]:
+) -> Generator[tuple[int, list[Held]], None, None]:
     """Yield (number of the entry, its blobs) for all entries that name any.
 
     What can't be read or believed goes to `trouble` (with the entry's number, if it is one), and entries saying that

@@ -55,8 +55,11 @@ class Pace:
     begin: Callable[[], None] = lambda: None
 
 
-def gentle(run: Path, broken_off: Callable[[], bool]) -> Pace:
-    """Return the pace of the background: it waits while a slot's board in `run` shows copying; see BrokenOffError."""
+def gentle(run: Path, cancelled: Callable[[], bool] = lambda: False) -> Pace:
+    """Return the pace of the background: it waits while a slot's board in `run` shows copying.
+
+    It ends with BrokenOffError soon after `cancelled` says so, or `stopping` is set.
+    """
     lock = threading.Lock()
     looked_at, busy = float("-inf"), False
 
@@ -65,18 +68,19 @@ def gentle(run: Path, broken_off: Callable[[], bool]) -> Pace:
         while True:
             with lock:
                 if clock.monotonic() - looked_at >= _LOOK_SECONDS:
-                    if broken_off():
+                    if stopping.is_set() or cancelled():
                         raise BrokenOffError("Broken off")
                     busy = is_copying(run)
                     looked_at = clock.monotonic()
                 if not busy:
                     return
-            _pause.wait(_LOOK_SECONDS)
+            stopping.wait(_LOOK_SECONDS)
 
     return Pace(workers=1, between=between, begin=step_back)
 
 
-_pause = threading.Event()  # never set: a way to wait
+stopping = threading.Event()
+"""Set when the process ends: what is read gently is then broken off."""
 
 
 def is_copying(run: Path) -> bool:

@@ -145,6 +145,7 @@ def check_clips(
     checkpoint = custody.seal()
     key = home_verifier(home)
     result.damage = [each for each in result.damage if each.code != "ledger"]  # found anew when taken up again
+    result.notes = []
     held: list[Held] = []
     with database.read() as session:
         for clip in clips:
