@@ -26,6 +26,7 @@ RECORD_BYTES = 64 * 1024
 NESTING = 32
 LARGEST_INTEGER = 2**53 - 1  # RFC 8785 section 3.2.2.3: beyond it, numbers differ between readers
 ERASED = "payload.erased"
+CONTINUES = "log.continues"
 FACT = "fact"
 
 _HEX = r"[0-9a-f]{64}"
@@ -211,6 +212,23 @@ def erased_part(value: Json) -> tuple[int, str, str]:
             if seq >= 0 and name != FACT and _patterns["digest"].fullmatch(digest):
                 return seq, name, digest
     raise DamagedError("An erasure does not name an erasable part by seq, part and digest")
+
+
+def carried_count(value: Json) -> int:
+    """Return how many records the `fact` of a `log.continues` entry says were carried over; raises DamagedError."""
+    match value:
+        case {"carried": int(carried)} if not isinstance(carried, bool) and carried > 0:
+            return carried
+    raise DamagedError("A log that continues another does not say how many records it carried over")
+
+
+def renumbered(seq: int, carried: Sequence[int]) -> int:
+    """Return how many numbers a record carried over has moved, by which the numbers that it names have moved too.
+
+    `carried` has, for record 0 and each record after it that was record 0 of a continued log, the number of the last
+    record carried over from that log (FORMAT.md, Continuation).
+    """
+    return sum(1 for first, last in enumerate(carried) if first < seq <= last)
 
 
 def _check(what: str, text: str) -> None:

@@ -16,16 +16,19 @@ from typing import NamedTuple
 
 from station.errors import DamagedError, LedgerError
 from station.ledger.entry import (
+    CONTINUES,
     ERASED,
     FACT,
     FIRST_PREV,
     RECORD_BYTES,
     Record,
+    carried_count,
     erased_part,
     leaf_of,
     parse_part,
     parse_payload,
     parse_record,
+    renumbered,
 )
 from station.ledger.findings import Finding
 from station.ledger.merkle import HASH_BYTES
@@ -151,6 +154,7 @@ class _Chain:
         self._lost_leaves: set[str] = set()
         self._lost: set[int] = set()
         self._blind = False  # some leaf is not known at all
+        self._carried: list[int] = []  # the last record each continued log's records were carried to, outermost first
 
     def take(self, row: Row) -> None:
         """Check one row and, now that its successor is known, the one before it."""
@@ -306,10 +310,15 @@ class _Chain:
         except DamagedError as error:
             report.append(Finding("part.form", seq, params={"part": name, "reason": str(error)}))
             return
+        if kind == CONTINUES and name == FACT and seq == len(self._carried):
+            try:
+                self._carried.append(seq + carried_count(value))
+            except DamagedError as error:
+                report.append(Finding("part.form", seq, params={"part": name, "reason": str(error)}))
         if kind == ERASED and name == FACT:
             try:
                 of, erased, digest = erased_part(value)
-                self.erased[of, erased] = (seq, digest)
+                self.erased[of + renumbered(seq, self._carried), erased] = (seq, digest)
             except DamagedError as error:
                 report.append(Finding("erasure.form", seq, params={"reason": str(error)}))
 
