@@ -13,7 +13,9 @@ from station.database import Database
 from station.errors import LedgerError
 from station.ledger import log
 from station.ledger.entry import leaf_of, make_part, make_payload
+from station.ledger.growth import parse_growth
 from station.ledger.keys import SigningKey
+from station.ledger.merkle import verify_consistency
 from station.ledger.note import VerifierKey, checkpoint_text, make_note
 from station.ledger.proof import verify_proof
 from station.ledger.verify import audit_export, main
@@ -79,6 +81,20 @@ def test_the_parts_and_the_proof_shown_in_the_format_are_true() -> None:
     key = VerifierKey.parse((EXAMPLE / "log.vkey").read_text())
     assert verify_proof(proof.rstrip("\n") + "\n", records[1], key)[0] == 1
     assert leaf_of(records[0]).hex().encode() in records[1]
+
+
+def test_the_proof_of_growth_and_the_tile_shown_in_the_format_are_true() -> None:
+    shown = FORMAT.read_text()
+    start = shown.index("    old 1\n")
+    growth = "".join(
+        line[4:] or "\n" for line in shown[start : shown.index("\nThat the log")].splitlines(keepends=True)
+    )
+    records = (EXAMPLE / "records.jsonl").read_bytes().splitlines()
+    request = parse_growth(growth.encode())
+    assert request.checkpoint.note == (EXAMPLE / "checkpoint").read_text()
+    root = request.checkpoint.root
+    verify_consistency(1, 2, leaf_of(records[0]), root, request.proof)  # of one entry, the root is its leaf
+    assert "".join(f"    {leaf_of(record).hex()}\n" for record in records) in shown
 
 
 @settings(max_examples=150, deadline=None)
