@@ -183,6 +183,13 @@ class Guest:
         self.run(f"udevadm settle --timeout={seconds:.0f}", seconds=seconds + 5)
         return found[0]
 
+    def reboot(self, seconds: float = 150) -> None:
+        """Start the guest anew, with what is plugged in where it is, until its agent answers."""
+        before = self.text("cat /proc/sys/kernel/random/boot_id")
+        self.machine.reboot(seconds)
+        self.wait(lambda: self.text("cat /proc/sys/kernel/random/boot_id") != before, seconds, "another boot")
+        self.set_clock()
+
     def close(self) -> None:
         """Yank what is plugged in and kill the machine; raises what went wrong inside a recorder."""
         with ExitStack() as stack:

@@ -3,11 +3,13 @@
 import os
 import random
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.recorder import Faults, Recorder
+from tests.fakes.recorder.clock import RecorderClock
 from tests.fakes.recorder.kinds import (
     bcplus_recorder,
     composite,
@@ -26,7 +28,7 @@ from tests.rig.guest import Guest
 FILES = {f"DCIM/100MEDIA/REC_{number:04}.MP4": footage(number, MIB + number) for number in range(3)}
 SERIAL = "BWC000001"
 BAYS = 16
-YANKS = int(os.environ.get("STATION_YANKS", "6"))
+YANKS = int(os.environ.get("STATION_YANKS", "3"))
 
 
 @pytest.fixture
@@ -86,6 +88,45 @@ def test_what_was_in_the_dock_when_the_daemon_starts_is_read_too(guest: Guest, d
     assert dock.wait(SERIAL, "done")["new"] == 3
 
 
+@pytest.mark.timeout(600, func_only=True)
+def test_what_was_in_the_dock_when_the_box_was_switched_on_is_read_and_a_keyboard_beside_it_is_not(
+    guest: Guest, dock: Dock, recorder: Recorder
+) -> None:
+    dock.enrol(SERIAL)
+    guest.run("systemctl mask station-transcode.service")  # there is no ffmpeg in the guest
+    guest.run("systemctl stop station-dock.service")
+    with keyboard(serial="KEYS") as intruder:
+        guest.bay(3).plug(recorder)
+        guest.bay(5).plug(intruder)
+        guest.wait(lambda: guest.bay(3).attribute("authorized") == "0", 20, "the recorder on the bus")
+        inputs = guest.text("cat /proc/bus/input/devices")
+
+        guest.reboot()
+
+        assert dock.wait(SERIAL, "done", seconds=240)["new"] == 3
+        assert guest.bay(5).attribute("authorized") == "0"
+        assert guest.text("cat /proc/bus/input/devices") == inputs
+    assert dock.clips() == digests(SERIAL, FILES)
+    assert disks(recorder)[0].writes == []
+
+
+def test_its_clock_is_set_after_copying_while_ours_follows_a_time_source(guest: Guest, dock: Dock, card: Path) -> None:
+    wrong = RecorderClock(offset_seconds=420)
+    # As a daemon that follows a time source does: adjtimex(2), ADJ_STATUS and ADJ_MAXERROR, both to 0.
+    follow = "import ctypes; t = ctypes.create_string_buffer(bytes([0x14]), 208); ctypes.CDLL(None).adjtimex(t)"
+    guest.run(f"python3 -c '{follow}'")
+    dock.enrol(SERIAL)
+    with control_recorder(card, clock=wrong) as recorder:
+        guest.bay(3).plug(recorder)
+        assert dock.wait(SERIAL, "done")["new"] == 3
+        guest.wait(lambda: recorder.log.of("clock"), 60, "its clock to be set")
+        assert abs(wrong.read() - RecorderClock().read()) < timedelta(seconds=20)
+        assert disks(recorder)[0].writes == []
+        guest.wait(lambda: dock.entries("clock.set") == 1, 30, "the setting in the ledger")
+    ((offset,),) = dock.rows("select offset_ms from catalogue_recorder")
+    assert 400_000 < offset < 440_000
+
+
 def test_a_recorder_that_speaks_bc_plus_is_found_on_an_ordinary_hub(guest: Guest, dock: Dock, card: Path) -> None:
     dock.enrol(SERIAL, profile="bc-plus-1d70-single")
     with bcplus_recorder(card) as recorder:
@@ -138,7 +179,6 @@ def test_one_that_turns_into_a_keyboard_after_unlocking_is_refused(guest: Guest,
         assert not intruder.log.of("typed", "polled")
 
 
-@pytest.mark.long
 @pytest.mark.timeout(900, func_only=True)
 def test_sixteen_recorders_plugged_in_within_a_second_are_all_taken_in(
     guest: Guest, dock: Dock, tmp_path: Path
@@ -164,7 +204,6 @@ def test_sixteen_recorders_plugged_in_within_a_second_are_all_taken_in(
         recorder.close()
 
 
-@pytest.mark.long
 @pytest.mark.timeout(300 + 150 * YANKS, func_only=True)
 def test_yanked_at_any_moment_and_docked_again_nothing_is_lost_or_doubled(
     guest: Guest, dock: Dock, tmp_path: Path

@@ -139,6 +139,13 @@ class Machine:
         self.close()
         return Snapshot(self.image, self.layer, memory, self.disk, self.kvm)
 
+    def reboot(self, seconds: float) -> None:
+        """Have the guest shut down and boot again, until its agent answers."""
+        self.monitor.call("set-action", reboot="reset")  # else QEMU would end
+        self.agent.call("guest-exec", path="/usr/bin/systemctl", arg=["reboot"])
+        self._poll(lambda: None if self.agent.synchronise(2.0) else "down", seconds, "the guest to go down")
+        self._wait_for_agent(seconds)
+
     def close(self) -> None:
         """Kill the machine, if it still runs; nothing of it is left."""
         for channel in self._channels:
