@@ -56,6 +56,8 @@ DISCLOSED: Final[Mapping[str, Rule]] = {
     "clip.unbound": _parts("fact", "text", "actor"),
     "clip.amended": _parts("fact", "place", "people", "text", "actor"),
     "clip.classified": _parts("fact", "actor"),
+    "hold.placed": _parts("fact"),
+    "hold.lifted": _parts("fact"),
     "target.opened": _own("fact", "names", "actor"),
     "target.resolved": _own("fact", "actor"),
     "target.submitted": _own("fact", "actor"),

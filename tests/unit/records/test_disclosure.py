@@ -10,6 +10,10 @@ from station.records.registry import ENTRY_TYPES
 
 OWN = {"case:own"}
 
+# Decided against: looks, people and their sessions, the station's own housekeeping, words about other clips.
+WITHHELD = ("access.", "account.", "backup.", "blob.", "disposal.", "erase.", "erasure.", "file.", "person.", "session.")
+WITHHELD_TYPES = ("export.refused", "recorder.quarantined", "recorder.withdrawn")
+
 
 def parts_of(type_name: str) -> set[str]:
     fields = ENTRY_TYPES[type_name].model_fields
@@ -66,3 +70,9 @@ def test_a_case_is_shown_only_to_its_own_recipient() -> None:
     assert "names" in disclosed_parts("target.opened", ["case:own"], OWN)
     assert disclosed_parts("target.opened", ["case:own"]) == frozenset()
     assert disclosed_parts("target.opened", [], OWN) == frozenset()
+
+
+@pytest.mark.parametrize("type_name", ENTRY_TYPES)
+def test_somebody_has_decided_on_every_type(type_name: str) -> None:
+    decided_against = type_name.startswith(WITHHELD) or type_name in WITHHELD_TYPES
+    assert decided_against != (type_name in DISCLOSED), "decide in station/records/disclosure.py, or list it here"
