@@ -11,7 +11,18 @@ from station.records.registry import ENTRY_TYPES
 OWN = {"case:own"}
 
 # Decided against: looks, people and their sessions, the station's own housekeeping, words about other clips.
-WITHHELD = ("access.", "account.", "backup.", "blob.", "disposal.", "erase.", "erasure.", "file.", "person.", "session.")
+WITHHELD = (
+    "access.",
+    "account.",
+    "person.",
+    "session.",
+    "backup.",
+    "blob.",
+    "disposal.",
+    "erase.",
+    "erasure.",
+    "file.",
+)
 WITHHELD_TYPES = ("export.refused", "recorder.quarantined", "recorder.withdrawn")
 
 
