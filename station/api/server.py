@@ -58,6 +58,9 @@ def run(app: FastAPI, home: Home) -> None:
         listening = config.bind_socket()
     except (OSError, SystemExit) as error:
         raise ConfigError(f"Nobody can listen on {home.settings.listen}", hint="Is a station running there?") from error
+    # Not done by asyncio for sockets of such a listener: answers of several writes would wait for delayed
+    # acknowledgements, 40 ms each.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     _Server(config, app.state.station).run(sockets=[listening])
 
 

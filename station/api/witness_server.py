@@ -97,6 +97,9 @@ def _run(app: FastAPI, listen: str, ready: Callable[[str], None]) -> None:
         listening = config.bind_socket()
     except (OSError, SystemExit) as error:
         raise ConfigError(f"Nobody can listen on {listen}", hint="Correct witness_listen in station.toml") from error
+    # asyncio sets this only where a socket tells its protocol, and those that such a listener accepts do not: every
+    # answer of two writes would wait 40 ms for the other side's delayed acknowledgement.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     address = listening.getsockname()
     ready(f"{host}:{address[1]}")
     _Server(config).run(sockets=[listening])
