@@ -139,8 +139,8 @@ def _size(session: Session, clips: Sequence[str]) -> tuple[int, int]:
         )
         for row in fetch(session, kept.where(CLIP.c.clip.in_(part)).group_by(CLIP.c.media, CLIP.c.stage)):
             whole = row.stage in (ClipStage.SEALED, ClipStage.PROBED)
-            size_bytes += int(row.size) if row.stage != ClipStage.DISPOSED else 0
-            videos += row.count if whole and row.media == "video" else 0
+            size_bytes += int(row.total) if row.stage != ClipStage.DISPOSED else 0
+            videos += row.clips if whole and row.media == "video" else 0
     return size_bytes, videos
 
 

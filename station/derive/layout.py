@@ -1,4 +1,6 @@
-"""Where derived files lie: `derived/<aa>/<sha256>/poster.webp|filmstrip.webp|proxy.mp4`, and how they get there.
+"""Where derived files lie, and how they get there.
+
+`derived/<aa>/<sha256>/poster.webp|filmstrip.webp|proxy.mp4|disclosure-<export>.mp4`
 
 Guarantee: a name of the layout holds a whole file or does not exist. What a confined program left is taken only
 if it is a plain file of its own, so that a link planted in its place can't make us publish or move another file.
@@ -8,7 +10,7 @@ import os
 import stat
 from pathlib import Path
 
-from station.digest import is_sha256
+from station.digest import is_id, is_sha256
 from station.durable import make_folder, sync_directory
 from station.errors import DerivationError
 
@@ -36,6 +38,13 @@ def filmstrip_path(derived: Path, sha256: str) -> Path:
 def proxy_path(derived: Path, sha256: str) -> Path:
     """Return where the browser-playable copy is or will be: MP4."""
     return clip_folder(derived, sha256) / "proxy.mp4"
+
+
+def disclosure_path(derived: Path, sha256: str, export: str) -> Path:
+    """Return where the copy with a caption is or will be that was made for one export: MP4; `export` is an id."""
+    if not is_id(export):
+        raise ValueError(f"{export!r} is not an id")
+    return clip_folder(derived, sha256) / f"disclosure-{export}.mp4"
 
 
 def work_parent(derived: Path) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, func, select, update
 
 from station import clock
 from station.records.entries import Actor
@@ -60,6 +60,11 @@ def find(session: Session, export: str, place: str) -> Job | None:
     """Return a job, None when nobody wanted it."""
     row = session.get(ExportJob, (export, place))
     return _job(row) if row else None
+
+
+def count_waiting(session: Session) -> int:
+    """Return how many jobs wait."""
+    return session.exec(select(func.count()).select_from(ExportJob).where(ExportJob.state == "waiting")).one()
 
 
 def start_next(session: Session) -> Job | None:
