@@ -152,15 +152,32 @@ def run_web(home: Home) -> None:
 
 
 def run_develop(home: Home, *, once: bool) -> None:
-    """Make posters and playable copies until stopped, or until there is nothing to do."""
+    """Make posters, playable copies and court packages until stopped, or until there is nothing to do."""
+    from station.actions import producing
+    from station.evidence.opening import open_store
     from station.pipeline import develop
+    from station.state.tables import create_tables
 
     _end_with_supervisor()
     database = Database(home.database_url)
     keep_projection(database)
     stop = _stop_on_signals()
     notify.tell_ready()
-    develop(home, database, Custody(home, database), stop, once=once)
+    custody, store = Custody(home, database), open_store(home)
+    create_tables(database)
+    if once:
+        with producing.alone(home) as mine:
+            develop(home, database, custody, stop, once=True)
+            if mine:
+                producing.work_alone(home, database, custody, store, stop, once=True)
+        return
+    packages = threading.Thread(target=producing.work, args=(home, database, custody, store, stop), name="packages")
+    packages.start()
+    try:
+        develop(home, database, custody, stop, once=False)
+    finally:
+        stop.set()
+        packages.join()
 
 
 def run_watch(home: Home) -> None:
