@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench import intake, ledger, listing, pages, plugging
+from bench import anchoring, intake, ledger, listing, pages, plugging
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -67,6 +67,15 @@ def plugging_lines(quick: bool) -> Iterator[Line]:
         yield Line("plugging", each.name, each.value, each.budget)
 
 
+def anchor_lines(quick: bool) -> Iterator[Line]:
+    """Yield the time of an entry appended, signed and cosigned twice on this machine, and how busy it was."""
+    with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix="bench-anchors-") as folder:
+        found = anchoring.append_cosigned(Path(folder) / "log", 10 if quick else anchoring.ENTRIES)
+    yield Line("anchors", "appended, signed, two cosignatures: median ms", found.median_ms, anchoring.BUDGET_MS)
+    yield Line("anchors", "appended, signed, two cosignatures: p95 ms", found.p95_ms)
+    yield Line("anchors", "load of the machine meanwhile", anchoring.load())
+
+
 def listing_lines(quick: bool) -> Iterator[Line]:
     """Yield the time of the queries behind a page of 100,000 clips, by role and filter."""
     small = {"clips": 2_000, "rounds": 3} if quick else {}
@@ -88,6 +97,7 @@ GROUPS = {
     "ledger": ledger_lines,
     "listing": listing_lines,
     "page": page_lines,
+    "anchors": anchor_lines,
 }
 
 

@@ -145,7 +145,12 @@ def gather_anchors(home: Home, database: Database, custody: Custody, *, stamp: b
     trust = anchor_trust(home)
     with _alone(home):
         checkpoint = custody.seal()
-        jobs: list[Callable[[], Attempt]] = [_job(home, database, each, checkpoint) for each in asked]
+        with database.read() as session:  # one reading for all: opening the database costs more than asking it
+            first = [_first_size(session, each, checkpoint) for each in asked]
+            proofs = {size: consistency_proof(size, checkpoint.size, log.nodes(session)) for size in first}
+        jobs: list[Callable[[], Attempt]] = [
+            _job(home, database, each, checkpoint, size, proofs[size]) for each, size in zip(asked, first, strict=True)
+        ]
         if stamp and home.settings.timestamp_authority:
             jobs.append(lambda: _stamp(home, database, trust, checkpoint))
         try:
@@ -234,20 +239,25 @@ def _all_at_once(jobs: Sequence[Callable[[], Attempt]]) -> list[Attempt]:
         return [future.result() for future in [pool.submit(job) for job in jobs]]
 
 
-def _job(home: Home, database: Database, witness: Witness, checkpoint: Checkpoint) -> Callable[[], Attempt]:
-    return lambda: _cosign(home, database, witness, checkpoint)
+def _first_size(session: Session, witness: Witness, checkpoint: Checkpoint) -> int:
+    """Return the size that a witness cosigned last, as far as we know."""
+    last = latest_by(session, str(witness.key))
+    return min(last.size, checkpoint.size) if last else 0
 
 
-def _cosign(home: Home, database: Database, witness: Witness, checkpoint: Checkpoint) -> Attempt:
-    """Ask one witness; raises _ConflictFoundError."""
+def _job(
+    home: Home, database: Database, witness: Witness, checkpoint: Checkpoint, old: int, proof: Sequence[bytes]
+) -> Callable[[], Attempt]:
+    return lambda: _cosign(home, database, witness, checkpoint, old, proof)
+
+
+def _cosign(
+    home: Home, database: Database, witness: Witness, checkpoint: Checkpoint, old: int, proof: Sequence[bytes]
+) -> Attempt:
+    """Ask one witness, first with the size it cosigned last as far as we know; raises _ConflictFoundError."""
     key = str(witness.key)
-    with database.read() as session:
-        last = latest_by(session, key)
-    old = min(last.size, checkpoint.size) if last else 0
     problem = "it named a size again and again"
     for _ in range(_TRIES):
-        with database.read() as session:
-            proof = consistency_proof(old, checkpoint.size, log.nodes(session))
         try:
             status, body = _post(home, f"{witness.url}/add-checkpoint", make_request(old, proof, checkpoint.note))
         except LedgerError as error:
@@ -265,6 +275,8 @@ def _cosign(home: Home, database: Database, witness: Witness, checkpoint: Checkp
         if known == old:  # the size was right, so the root was not
             raise _ConflictFoundError("witness_other_log", key, known)
         old = known
+        with database.read() as session:
+            proof = consistency_proof(old, checkpoint.size, log.nodes(session))
     return Attempt("cosignature", key, problem)
 
 
