@@ -15,55 +15,42 @@ from tempfile import TemporaryDirectory
 
 from station import __version__, clock
 from station.actions.casefile import CaseFile, read_case
+from station.actions.export_state import read_export, require_approved, require_exportable
 from station.actions.problems import ProblemError
 from station.actions.proofs import anchored
-from station.catalogue import checks
 from station.config import Home
 from station.custody import Custody
 from station.database import Database, Session
 from station.derive.layout import proxy_path
-from station.digest import SHA256, new_id
-from station.errors import NotFoundError, StorageError
+from station.digest import SHA256
+from station.errors import LedgerError, NotFoundError, StorageError
 from station.evidence.store import LocalStore
 from station.i18n import translator
 from station.ledger import log
 from station.ledger.extract import prove_entries, write_evidence
-from station.ledger.note import Checkpoint
-from station.ledger.sign import home_verifier
+from station.ledger.keys import VERIFIER_FILE
+from station.ledger.note import Checkpoint, VerifierKey
 from station.package.bag import Bag, building, check_space, publish
 from station.package.content import LEDGER, Clip, Content, Derived
 from station.package.verifiers import read_verifiers
 from station.package.words import GROUP
 from station.package.writing import bag_info, write_documents, write_files
 from station.records.disclosure import disclosed_parts
-from station.records.entries import Actor, Entry
+from station.records.entries import Actor
 from station.records.export_entries import (
-    ExportApproved,
     ExportProduced,
-    ExportReason,
-    ExportRefused,
     ExportRequested,
 )
-from station.records.registry import read_entry
-from station.records.terms import Sensitivity
 from station.stages.anchoring import await_cosigned, gather_anchors, has_network, witnesses_of
+
+__all__ = ["Derive", "Produced", "Show", "produce", "read_export", "require_exportable"]
 
 Show = Callable[[int, int], None]
 # Makes further derived files (disclosure copies) of a case's clips in a folder that lasts until the package is made.
 Derive = Callable[[CaseFile, Path], Iterable[Derived]]
 _DOCUMENTS_BYTES = 16 * 1024 * 1024  # certificate, verifiers and lists, generously
 _CLIP_BYTES = 256 * 1024  # of entries and documents a clip
-CLIPS_AT_MOST = 1500
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """What the ledger says of an export: the request, whether it was approved, and the packages produced so far."""
-
-    request: ExportRequested.Fact
-    approved: bool
-    refused: bool
-    produced: tuple[ExportProduced.Fact, ...] = ()
+_CLIPS_A_READ = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,72 +79,6 @@ class Produced:
         }
 
 
-def request_at_console(
-    custody: Custody,
-    actor: Actor,
-    number: str,
-    reason: ExportReason,
-    words: str = "",
-    *,
-    playable: bool = True,
-    disclosure: bool = False,
-) -> str:
-    """Enter that the console asked for a package of a case and, standing for two people, approved it; return its id.
-
-    Raises NotFoundError for an unknown case, ProblemError (export_empty, export_secret, export_many).
-    """
-    export = new_id()
-
-    def compose(session: Session) -> Sequence[Entry]:
-        target = checks.case_of_number(session, number)
-        clips = checks.clips_of_target(session, target)
-        require_exportable(session, clips)
-        fact = ExportRequested.Fact(
-            export=export, target=target, clips=clips, reason=reason, playable=playable, disclosure=disclosure
-        )
-        text = ExportRequested.Text(reason=words) if words else None
-        approved = ExportApproved.Fact(export=export, target=target)
-        return (ExportRequested(fact=fact, text=text, actor=actor), ExportApproved(fact=approved, actor=actor))
-
-    custody.append_from(compose)
-    return export
-
-
-def require_exportable(session: Session, clips: Sequence[str]) -> None:
-    """Check that these clips may leave together; raises ProblemError (export_empty, export_many, export_secret)."""
-    if not clips:
-        raise ProblemError("export_empty", "The case has no recordings, so there is nothing to export")
-    if len(clips) > CLIPS_AT_MOST:
-        raise ProblemError("export_many", f"A package holds {CLIPS_AT_MOST} recordings at most")
-    states = checks.clip_states(session, clips)
-    secret = sorted(clip for clip, state in states.items() if state.sensitivity == Sensitivity.SUSPECTED_SECRET)
-    if secret:
-        raise ProblemError(
-            "export_secret",
-            f"Suspected state secrets never leave by export: {', '.join(secret)}",
-            hint="Hand them over as the rules on secrets say, or have the class corrected first",
-        )
-
-
-def read_export(session: Session, export: str) -> Export:
-    """Return what the ledger says of an export; raises NotFoundError."""
-    request, approved, refused = None, False, False
-    produced: list[ExportProduced.Fact] = []
-    for stored in log.subject_entries(session, f"export:{export}"):
-        match read_entry(stored.seq, stored.type, stored.values()):
-            case ExportRequested(fact=fact):
-                request = fact
-            case ExportApproved():
-                approved = True
-            case ExportRefused():
-                refused = True
-            case ExportProduced(fact=made):
-                produced.append(made)
-    if request is None:
-        raise NotFoundError(f"There is no export {export}")
-    return Export(request, approved, refused, tuple(produced))
-
-
 def produce(
     home: Home,
     database: Database,
@@ -179,7 +100,7 @@ def produce(
     """
     verifiers = read_verifiers()
     with database.read() as session:
-        known = _require_approved(session, export)
+        known = require_approved(session, export)
     size = known.produced[0].log_size if known.produced else _newest_size(home, database, custody)
     with database.read() as session:
         checkpoint, witnesses, stamps = anchored(session, size)
@@ -245,29 +166,26 @@ def _write_ledger(
     witnesses: Sequence[str],
     stamps: Mapping[str, bytes],
 ) -> None:
-    with database.read() as session:
-        write_evidence(
-            session,
-            bag.root / LEDGER,
-            [clip.clip for clip in case.clips],
-            checkpoint,
-            lambda record: disclosed_parts(record.type, record.subjects, case.targets),
-            keys=(home_verifier(home),),
-            others=case.others,
-            witnesses=witnesses,
-            stamps=stamps,
-        )
-    bag.take_all(LEDGER)
+    """Write the entries with their proofs, a few clips at a time beside the database and from there into the bag.
 
-
-def _require_approved(session: Session, export: str) -> Export:
-    known = read_export(session, export)
-    if known.refused:
-        raise ProblemError("export_refused", f"The export {export} was refused")
-    if not known.approved:
-        raise ProblemError("export_open", f"The export {export} was not approved yet")
-    require_exportable(session, known.request.clips)
-    return known
+    A read holds up who wants to append, and the bag may lie on a slow stick.
+    """
+    clips = [clip.clip for clip in case.clips]
+    for at in range(0, len(clips), _CLIPS_A_READ):
+        with TemporaryDirectory(dir=home.run, prefix="export-") as folder:
+            with database.read() as session:
+                write_evidence(
+                    session,
+                    Path(folder) / "ledger",
+                    clips[at : at + _CLIPS_A_READ],
+                    checkpoint,
+                    lambda record: disclosed_parts(record.type, record.subjects, case.targets),
+                    keys=_keys(home),
+                    others=case.others if at == 0 else (),
+                    witnesses=witnesses,
+                    stamps=stamps,
+                )
+            bag.write_tree(LEDGER, Path(folder) / "ledger")
 
 
 def _chosen(case: CaseFile, request: ExportRequested.Fact) -> CaseFile:
@@ -296,7 +214,7 @@ def _content(
         log=checkpoint.origin,
         log_size=checkpoint.size,
         checkpoint=checkpoint.note,
-        keys=(str(home_verifier(home)),),
+        keys=tuple(map(str, _keys(home))),
         as_of=case.as_of,
         target=case.target,
         number=case.number,
@@ -329,6 +247,15 @@ def _sorted(derived: Iterable[Derived]) -> tuple[Derived, ...]:
     return tuple(sorted(derived, key=lambda each: each.path))
 
 
+def _keys(home: Home) -> tuple[VerifierKey, ...]:
+    """Return all keys that the log has had, newest first: a package made again is under the key of its time."""
+    path = home.root / VERIFIER_FILE
+    try:
+        return tuple(map(VerifierKey.parse, path.read_text(encoding="ascii").splitlines()))
+    except (OSError, UnicodeDecodeError) as error:
+        raise LedgerError(f"The log's public key {path} can't be read: {error}") from error
+
+
 def _require_space(home: Home, out: Path, size_bytes: int, clips: int) -> None:
     place = out
     while not place.exists() and place != place.parent:
@@ -354,7 +281,7 @@ def _enter(database: Database, custody: Custody, bag: Bag, entry: ExportProduced
     """Enter that the package was produced, have that signed, and lay the proof beside the package as its seal."""
 
     def still_allowed(session: Session) -> None:
-        _require_approved(session, entry.fact.export)
+        require_approved(session, entry.fact.export)
 
     (done,) = custody.append(entry, guard=still_allowed, seal=False)
     checkpoint = custody.seal()

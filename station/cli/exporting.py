@@ -42,7 +42,8 @@ def _export(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    from station.actions.produce import produce, request_at_console  # here: other commands start sooner
+    from station.actions.export_state import request_at_console  # here: other commands start sooner
+    from station.actions.produce import produce
 
     if (case is None) == (again is None):
         raise RequestError(t("Say what to export"), hint=t("Either --case NUMBER or --again EXPORT"))

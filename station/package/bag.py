@@ -84,30 +84,19 @@ class Bag:
             )
         return self._note(path, Written(found, size, long.digest()))
 
-    def take(self, path: str) -> Written:
-        """Sync and note a file that something else wrote into the bag; raises StorageError."""
-        place = self.root / path
-        try:
-            handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                found = os.fstat(handle)
-                if not stat.S_ISREG(found.st_mode):
-                    raise StorageError(f"{place} is no plain file")
-                _set_mode(handle, 0o644)
-                os.fsync(handle)
-                digest = reread(handle)
-            finally:
-                os.close(handle)
-        except OSError as error:
-            raise StorageError(f"{place} can't be read: {error.strerror}") from error
-        return self._note(path, Written(digest.sha256, digest.size_bytes))
-
-    def take_all(self, folder: str) -> None:
-        """Note all files below a folder of the bag that are not noted yet."""
-        for place in sorted((self.root / folder).rglob("*")):
-            path = place.relative_to(self.root).as_posix()
-            if not place.is_dir() and path not in self.files:
-                self.take(path)
+    def write_tree(self, path: str, folder: Path) -> None:
+        """Write all files of a folder under `path`; what is there already must be the same. Raises StorageError."""
+        for place in sorted(folder.rglob("*")):
+            if place.is_dir() and not place.is_symlink():
+                continue
+            inner = f"{path}/{place.relative_to(folder).as_posix()}"
+            if not stat.S_ISREG(place.lstat().st_mode):
+                raise StorageError(f"{place} is no plain file")
+            content = place.read_bytes()
+            if inner not in self.files:
+                self.write(inner, content)
+            elif self.files[inner].sha256 != sha256_hex(content):
+                raise StorageError(f"{inner} is in the package with other content")
 
     def close(self, info: Mapping[str, str]) -> str:
         """Write `bagit.txt`, `bag-info.txt` and both manifests; return the SHA-256 of the tag manifest.

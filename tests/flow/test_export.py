@@ -15,7 +15,8 @@ import bagit
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from station.actions.produce import produce, read_export
+from station.actions.export_state import read_export
+from station.actions.produce import produce
 from station.ledger import log
 from station.package import verifiers
 from station.records.case_entries import ClipAmended, ClipBound, ClipClassified, TargetOpened, TargetResolved

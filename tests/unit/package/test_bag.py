@@ -48,11 +48,21 @@ def test_a_path_that_could_mislead_is_refused(tmp_path: Path, path: str) -> None
 
 
 def test_a_link_is_not_taken_in(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "link").symlink_to("/etc/hostname")
+    with building(tmp_path, "x") as bag, pytest.raises(StorageError):
+        bag.write_tree("data", tmp_path / "tree")
+
+
+def test_what_is_written_twice_must_be_the_same(tmp_path: Path) -> None:
+    (tmp_path / "tree" / "in").mkdir(parents=True)
+    (tmp_path / "tree" / "in" / "a").write_bytes(b"a")
     with building(tmp_path, "x") as bag:
-        (bag.root / "data").mkdir()
-        (bag.root / "data" / "link").symlink_to("/etc/hostname")
-        with pytest.raises(StorageError):
-            bag.take_all("data")
+        bag.write_tree("data", tmp_path / "tree")
+        bag.write_tree("data", tmp_path / "tree")
+        (tmp_path / "tree" / "in" / "a").write_bytes(b"b")
+        with pytest.raises(StorageError, match="data/in/a"):
+            bag.write_tree("data", tmp_path / "tree")
 
 
 def test_a_name_that_is_taken_stays_as_it_is(tmp_path: Path) -> None:
