@@ -99,7 +99,7 @@ anchor = Table(
     metadata,
     Column("number", _Integer, primary_key=True, autoincrement=False),
     Column("size", _Integer, ForeignKey(checkpoint.c.size), nullable=False),
-    Column("kind", _Text, CheckConstraint("kind IN ('cosignature', 'timestamp')"), nullable=False),
+    Column("kind", _Text, nullable=False),
     Column("key", _Text, nullable=False),
     Column("data", LargeBinary, nullable=False),
     Column("time", _Text, CheckConstraint("length(time) = 27"), nullable=False),
@@ -121,7 +121,8 @@ _REFUSED_INSERTS = {
     "subject": "EXISTS (SELECT 1 FROM subject WHERE seq = NEW.seq AND subject = NEW.subject)",
     "checkpoint": "NEW.number <> COALESCE((SELECT max(number) + 1 FROM checkpoint), 0)"
     " OR NEW.size <= COALESCE((SELECT max(size) FROM checkpoint), -1)",
-    "anchor": "NEW.number <> COALESCE((SELECT max(number) + 1 FROM anchor), 0)",
+    "anchor": "NEW.number <> COALESCE((SELECT max(number) + 1 FROM anchor), 0)"
+    " OR NEW.kind NOT IN ('cosignature', 'timestamp')",
     "erasure": "EXISTS (SELECT 1 FROM erasure WHERE seq = NEW.seq AND name = NEW.name)"
     " OR NOT EXISTS (SELECT 1 FROM part WHERE seq = NEW.seq AND name = NEW.name)"
     " OR NOT EXISTS (SELECT 1 FROM record WHERE seq = NEW.by_seq AND type = 'payload.erased')",
