@@ -7,7 +7,7 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -61,6 +61,7 @@ class Settings(BaseModel):
     case_number_pattern: str = Field(
         default=r".{2,80}", description="regular expression a whole case number must match"
     )
+    retention: str = Field(default="", description="the unit's own retention table; empty: the one shipped")
     recorder_passwords: dict[str, SecretStr] = Field(
         default={}, description="by profile id; a systemd credential recorder-<profile id> goes before it"
     )
@@ -97,6 +98,22 @@ class Settings(BaseModel):
     scrub_days: float = Field(
         default=30, ge=0, le=3650, description="in how many days the whole vault is re-read and checked; 0: never"
     )
+    key_store: str = Field(
+        default="file", pattern=r"^(file|pkcs11)$", description="where the log's key is kept"
+    )
+    pkcs11_module: str = Field(default="", description="library of the token, as /usr/lib/softhsm/libsofthsm2.so")
+    pkcs11_token: str = Field(default="", description="label of the token that holds the log's key")
+    pkcs11_pin_file: str = Field(
+        default="", description="file with the token's PIN, mode 0400; a systemd credential pkcs11-pin goes before it"
+    )
+    second_signatures: tuple[Literal["tpm", "sm2"], ...] = Field(
+        default=(), description="further signature lines on every checkpoint: tpm (ECDSA P-256), sm2 (国密)"
+    )
+    tpm_tcti: str = Field(default="device:/dev/tpmrm0", description="how tpm2-tools reach the TPM")
+    tpm_handle: str = Field(
+        default="0x81020001", pattern=r"^0x81[0-9a-fA-F]{6}$", description="persistent handle of the key in the TPM"
+    )
+    sm3: bool = Field(default=False, description="SM3 digests (国密) beside SHA-256 at intake")
     demo: bool = False
 
 

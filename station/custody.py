@@ -55,6 +55,11 @@ class Custody:
         self._origin = home_verifier(home).name
         self._signer = Signer(home)
 
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        return self._origin
+
     def append(
         self, *entries: Entry, guard: Callable[[Session], None] | None = None, seal: bool = True
     ) -> tuple[Appended, ...]:
@@ -114,6 +119,20 @@ def _rebuild(database: Database, *, damaged: bool) -> int:
     with database.write() as session:
         catalogue.renew(session, damaged=damaged)
         return _project_all(log.entries(session), session)
+
+
+def drop_erased(database: Database) -> int:
+    """Delete the parts that are recorded as erased, and project what is left anew; returns how many there were.
+
+    One transaction: whoever reads sees a catalogue that follows from the parts there are. It is made anew as a whole,
+    since a part's text may have come to lie in any row by any later entry. Raises DamagedError, DatabaseError.
+    """
+    with database.write() as session:
+        dropped = log.drop_erased_parts(session)
+        if dropped:
+            catalogue.renew(session)
+            _project_all(log.entries(session), session)
+    return dropped
 
 
 def keep_projection(database: Database) -> bool:

@@ -99,6 +99,36 @@ class Database:
             except sqlite3.Error as error:
                 raise DatabaseError(f"The database could not be written anew: {error}") from error
 
+    def free_pages(self, table: str) -> str:
+        """Write anew what held deleted rows of `table`, so that no free page, journal or log file keeps them.
+
+        Returns how: `vacuum` (SQLite: the whole file, and its write-ahead log cut to nothing) or `vacuum_full`
+        (PostgreSQL: that table; its own write-ahead log is recycled by the server in its time). Raises DatabaseError.
+        """
+        if self.is_sqlite:
+            self.compact()
+            with _converted(self.url), self._engine.connect() as connection:
+                connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return "vacuum"
+        with _converted(self.url), self._engine.connect() as connection:
+            name = self._engine.dialect.identifier_preparer.quote_identifier(table)
+            connection.execution_options(isolation_level="AUTOCOMMIT").execute(text(f"VACUUM FULL {name}"))
+        return "vacuum_full"
+
+    def copy_to(self, path: Path) -> None:
+        """Write a consistent copy of a SQLite database to `path`, while others go on; raises DatabaseError."""
+        with _converted(self.url), self._engine.connect() as connection:
+            target = sqlite3.connect(path)
+            try:
+                raw = connection.connection.driver_connection
+                assert isinstance(raw, sqlite3.Connection)  # noqa: S101  only asked of SQLite
+                raw.backup(target)
+                target.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
+            except sqlite3.Error as error:
+                raise DatabaseError(f"The database could not be copied to {path}: {error}") from error
+            finally:
+                target.close()
+
     def dispose(self) -> None:
         """Close all connections."""
         self._engine.dispose()

@@ -101,4 +101,6 @@ def _decide(entry: EntrySeen, profile: Profile, recorder: str, known: Mapping[st
     held = known.get(key_of(entry, recorder))
     if held is None or held.stage == ClipStage.INCOMPLETE:
         return PlanItem(entry, Step.COPY, None, media, name, held)
+    if held.stage == ClipStage.DISPOSED:
+        return PlanItem(entry, Step.SKIP, "disposed", media, name, held)
     return PlanItem(entry, Step.REHASH if rehash else Step.HOLD, None, media, name, held)

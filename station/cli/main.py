@@ -9,6 +9,7 @@ import typer
 from station import __version__
 from station.cli import (
     anchors,
+    backing,
     docking,
     exporting,
     keeping,
@@ -38,6 +39,7 @@ app = typer.Typer(
 serving.add_commands(app)
 docking.add_commands(app)
 keeping.add_commands(app)
+backing.add_commands(app)
 exporting.add_commands(app)
 receipts.add_commands(app)
 app.add_typer(ledger.app, name="ledger", help=t("The ledger: its head, an audit, an export"))

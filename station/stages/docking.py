@@ -26,6 +26,7 @@ from station.custody import Custody
 from station.database import Database, Session
 from station.digest import new_id
 from station.errors import DamagedError, ReadbackError
+from station.evidence.removing import remove_original, remove_partial
 from station.profiles.model import Profile
 from station.records.entries import Entry
 from station.records.log_entries import AlarmRaised
@@ -215,6 +216,10 @@ class Docking:
         if not self._keep(item, settled, partial=bool(copied.bad_ranges)):
             return
         clip, fresh = self._enter(item, copied, settled)
+        if clip is None:
+            self._take_back(settled.sha256)
+            self._settle(item, FileResult.SKIPPED, "disposed", settled.sha256)
+            return
         self._sign_now_and_then()
         result = FileResult.HELD if not fresh else FileResult.INCOMPLETE if copied.bad_ranges else FileResult.NEW
         self._settle(item, result, "bad_ranges" if copied.bad_ranges else None, settled.sha256, clip)
@@ -243,9 +248,20 @@ class Docking:
             self._custody.seal()
             self._signed_at = clock.monotonic()
 
-    def _enter(self, item: PlanItem, copied: Copied, settled: Settled) -> tuple[str, bool]:
-        """Append the clip's entry; returns its id, and False when another docking entered it meanwhile."""
-        clip, fresh = item.known.clip if item.known else new_id(), True
+    def _take_back(self, sha256: str) -> None:
+        """Remove what was linked into the vault while somebody decided that these bytes are never taken in again."""
+        with self._database.write() as session:
+            if intake.disposed_digests(session, [sha256]):
+                remove_original(self._store, sha256)
+                remove_partial(self._store, sha256)
+
+    def _enter(self, item: PlanItem, copied: Copied, settled: Settled) -> tuple[str | None, bool]:
+        """Append the clip's entry; returns its id, and False when another docking entered it meanwhile.
+
+        None instead of the id: clips of these bytes were disposed of meanwhile, and nothing is entered.
+        """
+        clip: str | None = item.known.clip if item.known else new_id()
+        fresh = True
 
         def compose(session: Session) -> Sequence[Entry]:
             nonlocal clip, fresh
@@ -253,6 +269,9 @@ class Docking:
             held = intake.known_sightings(session, [key]).get(key)
             if held is not None and held[2] != ClipStage.INCOMPLETE:
                 clip, fresh = held[0], False
+                return ()
+            if clip is None or intake.disposed_digests(session, [settled.sha256]):
+                clip, fresh = None, False
                 return ()
             return (
                 ingest_entry(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, delete, func, select
 
 from station import clock
 from station.state.tables import Denial, Shown, Ticket
@@ -54,6 +54,11 @@ def mark_shown(session: Session, public_id: str, clips: Iterable[str], now: date
     moment = clock.format_time(now)
     for clip in clips:
         session.merge(Shown(session=public_id, clip=clip, at=moment))
+
+
+def forget_tickets(session: Session) -> None:
+    """Forget all tickets, whose purposes are words of people: each clip is opened, and entered, once more."""
+    session.execute(delete(Ticket))
 
 
 def ticket(session: Session, public_id: str, clip: str, now: datetime) -> OpenTicket | None:

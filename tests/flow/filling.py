@@ -10,6 +10,7 @@ from station.records.case_entries import (
     TargetResolved,
     TargetSubmitted,
 )
+from station.records.disposal_entries import DisposalProposed, DueClip, HoldPlaced, Reason
 from station.records.docking_entries import ClipProbed, HolderIssued, HolderReturned
 from station.records.entries import Actor, Entry, Place, Proof, TimeRange
 from station.records.log_entries import AccessDenied, AccessListed, AccessOpened, AlarmRaised, CheckCompleted
@@ -101,6 +102,17 @@ def entries_about(clip: str, recorder: str) -> tuple[Entry, ...]:
         ClipClassified(fact=ClipClassified.Fact(clip=clip, sensitivity=Sensitivity.PRIVACY), actor=ZHANG),
         TargetSubmitted(
             fact=TargetSubmitted.Fact(submission="u1", target="t1", clips=(clip,), log_size=1), actor=ZHANG
+        ),
+        HoldPlaced(
+            fact=HoldPlaced.Fact(hold="h9", about=f"clip:{clip}"), text=Reason(reason="行政诉讼"), actor=ZHANG
+        ),
+        DisposalProposed(
+            fact=DisposalProposed.Fact(
+                disposal="d9",
+                clips=(DueClip(clip=clip, digest={"sha256": "ab" * 32}, rule="minimum", due_at=TIME),),
+            ),
+            text=Reason(reason="保存期满"),
+            actor=ZHANG,
         ),
         AlarmRaised(
             fact=AlarmRaised.Fact(alarm="al1", kind="bytes_changed", about=f"clip:{clip}"),
