@@ -25,7 +25,7 @@ from station.ledger.anchors import first_covering
 from station.ledger.entry import StoredEntry, leaf_of, parse_record
 from station.ledger.merkle import inclusion_proof, verify_inclusion
 from station.ledger.note import Checkpoint, verify_checkpoint
-from station.ledger.sign import home_verifier
+from station.ledger.sign import home_keys
 from station.records.docking_entries import ClipIncomplete, ClipIngested, DockingFinished, DockingStarted
 from station.records.registry import read_entry
 
@@ -81,7 +81,7 @@ def make_receipt(home: Home, session: Session, docking: str) -> Receipt:
     if checkpoint is None:
         raise ConflictError("This docking is not under a signed checkpoint yet", hint="Ask again in a moment")
     named = [(each, entry) for each, entry in zip(stored, entries, strict=True) if each.seq <= seq]
-    _prove(session, [each for each, _ in named], verify_checkpoint(checkpoint.note, home_verifier(home)))
+    _prove(session, [each for each, _ in named], verify_checkpoint(checkpoint.note, *home_keys(home)))
     clips = [_clip(entry) for _, entry in named if isinstance(entry, ClipIngested | ClipIncomplete)]
     started = next((each for each in entries if isinstance(each, DockingStarted)), None)
     holders = holders_at(session, started.fact.recorder, stored[0].time) if started else ()

@@ -26,7 +26,7 @@ from station.ledger.audit_source import audit_database
 from station.ledger.entry import leaf_of, parse_record
 from station.ledger.merkle import inclusion_proof, verify_inclusion
 from station.ledger.note import Checkpoint, verify_checkpoint
-from station.ledger.sign import Signer, home_verifier, remembered
+from station.ledger.sign import Signer, home_keys, remembered
 from station.records.docking_entries import ClipIncomplete, ClipIngested
 from station.records.entries import Actor
 from station.records.log_entries import CheckCompleted
@@ -143,14 +143,14 @@ def check_clips(
     course = course or Course(CheckResult(scope, tuple(clips)))
     result = course.result
     checkpoint = custody.seal()
-    key = home_verifier(home)
+    keys = home_keys(home)
     result.damage = [each for each in result.damage if each.code != "ledger"]  # found anew when taken up again
     result.notes = []
     held: list[Held] = []
     with database.read() as session:
         for clip in clips:
             try:
-                held += _prove_clip(session, clip, verify_checkpoint(checkpoint.note, key), result)
+                held += _prove_clip(session, clip, verify_checkpoint(checkpoint.note, *keys), result)
             except LedgerError as error:
                 result.damage.append(Problem("ledger", f"clip:{clip}", error.message))
                 result.damaged_clips.add(clip)
@@ -178,7 +178,7 @@ def check_all(
     result = course.result
     if not result.log_size:
         signed = _signer_memory(home, database, result)
-        audit = audit_database(database, home_verifier(home), signed.note if signed else None, anchor_trust(home))
+        audit = audit_database(database, home_keys(home), signed.note if signed else None, anchor_trust(home))
         result.log_size = audit.size
         result.damage += [Problem(each.kind, each.subject, each.message) for each in audit.findings]
         result.notes += [Problem(each.kind, each.subject, each.message) for each in audit.notes]

@@ -44,7 +44,7 @@ def head(home: HomeOption = None, json: JsonOption = False) -> None:
 def audit(home: HomeOption = None, json: JsonOption = False) -> None:
     """Audit the whole log; exit 0 sound, 1 damaged, 2 could not check."""
     from station.ledger.audit_source import audit_database
-    from station.ledger.sign import Signer, home_verifier, remembered
+    from station.ledger.sign import Signer, home_keys, remembered
     from station.stages.anchoring import anchor_trust
 
     station = open_home(home)
@@ -54,7 +54,7 @@ def audit(home: HomeOption = None, json: JsonOption = False) -> None:
         except SignerUnavailableError as error:
             say(t("No signer answers, so the log is checked without its memory: {reason}", reason=error.message))
             signed = None
-        result = audit_database(database, home_verifier(station), signed, anchor_trust(station))
+        result = audit_database(database, home_keys(station), signed, anchor_trust(station))
     if json:
         answer_json(
             {
@@ -82,11 +82,11 @@ def export(
 ) -> None:
     """Export the log."""
     from station.ledger import log
-    from station.ledger.sign import Signer, home_verifier
+    from station.ledger.sign import Signer, home_keys
 
     station = open_home(home)
     with open_database(station) as database:
         Signer(station).checkpoint(database)
         with database.read() as session:
-            log.export(session, out, home_verifier(station))
+            log.export(session, out, *home_keys(station))
     say(t("The log lies in {folder}", folder=out))

@@ -13,6 +13,7 @@ from station.cli import (
     docking,
     exporting,
     keeping,
+    keys,
     ledger,
     people,
     profiles,
@@ -43,6 +44,7 @@ backing.add_commands(app)
 exporting.add_commands(app)
 receipts.add_commands(app)
 app.add_typer(ledger.app, name="ledger", help=t("The ledger: its head, an audit, an export"))
+app.add_typer(keys.app, name="key", help=t("The log's keys: list, change, seal"))
 app.add_typer(anchors.anchor_app, name="anchor", help=t("Outside anchors: witnesses and time stamps over this log"))
 app.add_typer(anchors.witness_app, name="witness", help=t("Being a witness of other stations' logs"))
 app.add_typer(recorders.app, name="recorder", help=t("Recorders that the dock may read"))

@@ -34,14 +34,14 @@ def proof(
 ) -> None:
     """Write an extract of the log."""
     from station.actions.proofs import Wanted, write_proof  # here, as below: other commands start sooner
-    from station.ledger.sign import Signer, home_verifier
+    from station.ledger.sign import Signer, home_keys
 
     station = open_home(home)
     wanted = Wanted(tuple(clip or ()), case, tuple(entry or ()))
     with open_database(station) as database:
         if size is None:
             Signer(station).checkpoint(database)
-        checkpoint, extract = write_proof(database, out, wanted, [home_verifier(station)], size=size)
+        checkpoint, extract = write_proof(database, out, wanted, home_keys(station), size=size)
     numbers = sorted({*extract.others, *(seq for found in extract.clips.values() for seq in found)})
     if json:
         answer_json(
@@ -103,14 +103,14 @@ def tiles(
     """Publish the log as tiles."""
     from station.actions.proofs import anchored
     from station.ledger.publish import publish_tiles
-    from station.ledger.sign import Signer, home_verifier
+    from station.ledger.sign import Signer, home_keys
 
     station = open_home(home)
     with open_database(station) as database:
         Signer(station).checkpoint(database)
         with database.read() as session:
             checkpoint, _, _ = anchored(session)
-        done = publish_tiles(database, out, checkpoint, home_verifier(station), with_entries=with_entries)
+        done = publish_tiles(database, out, checkpoint, *home_keys(station), with_entries=with_entries)
     if json:
         answer_json({"log_size": checkpoint.size, "tiles": done.tiles, "bundles": done.bundles, "folder": str(out)})
         return
@@ -153,7 +153,7 @@ def check(
 
 def _keys(path: Path, given: str | None, home: Path | None) -> "tuple[Sequence[VerifierKey], str]":
     """Return the log's keys and where they are from: `given`, `itself` (lies in the folder), or `station`."""
-    from station.ledger.sign import home_verifier
+    from station.ledger.sign import home_keys
 
     inside = path / "log.vkey"
     try:
@@ -164,16 +164,15 @@ def _keys(path: Path, given: str | None, home: Path | None) -> "tuple[Sequence[V
             return _parse_keys(inside.read_text(encoding="utf-8")), "itself"
     except (OSError, UnicodeDecodeError) as error:
         raise LedgerError(f"The log's public key can't be read: {error}") from error
-    return [home_verifier(open_home(home))], "station"
+    return home_keys(open_home(home)), "station"
 
 
-def _parse_keys(text: str) -> "list[VerifierKey]":
-    from station.ledger.note import VerifierKey
+def _parse_keys(text: str) -> "Sequence[VerifierKey]":
+    from station.ledger.note import parse_keys
 
-    keys = [VerifierKey.parse(line) for line in text.splitlines() if line]
-    if not keys:
+    if not text.strip():
         raise LedgerError("There is no public key to check with")
-    return keys
+    return parse_keys(text.strip())
 
 
 def _check(path: Path, keys: "Sequence[VerifierKey]", old: Path | None) -> dict[str, Any]:
@@ -183,7 +182,7 @@ def _check(path: Path, keys: "Sequence[VerifierKey]", old: Path | None) -> dict[
     from station.ledger.verify_extract import verify_extract
 
     if (path / "records.jsonl").exists():
-        outcome = audit_export(path, keys[0])
+        outcome = audit_export(path, keys)
         problems = [finding.message for finding in outcome.findings]
         return {"kind": "export", "sound": outcome.sound, "problems": problems, "log_size": outcome.signed_size}
     if (path / "entries").is_dir():

@@ -34,7 +34,10 @@ _COLUMNS = {
 
 
 def audit_database(
-    database: Database, key: VerifierKey, signer_note: str | None = None, trust: AnchorTrust | None = None
+    database: Database,
+    key: VerifierKey | Sequence[VerifierKey],
+    signer_note: str | None = None,
+    trust: AnchorTrust | None = None,
 ) -> Audit:
     """Audit the whole ledger in `database`; `signer_note` is what the signer remembers, fetched before the call.
 

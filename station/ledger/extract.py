@@ -19,6 +19,7 @@ from station.ledger.entry import Record, StoredEntry, leaf_of, parse_payload, pa
 from station.ledger.merkle import NodeReader, consistency_proof, inclusion_proof, verify_inclusion
 from station.ledger.note import Checkpoint, VerifierKey, verify_note
 from station.ledger.proof import make_proof
+from station.ledger.rotation import counting
 
 ENTRIES = "entries"
 _BATCH = 200
@@ -51,7 +52,7 @@ def write_evidence(
 ) -> Extract:
     """Write the folder `out` (`data/ledger` of a package; FORMAT.md, section Evidence folder); return what is in it.
 
-        log.vkey                        `keys`, newest first, one a line
+        log.vkey                        `keys` from the newest that signed the checkpoint on, one a line
         checkpoint                      `checkpoint.note` as given, with whatever cosignature lines it has
         witnesses.txt                   `witnesses`, keys' texts, one a line; absent without any
         timestamps/<name>.tsr           `stamps`: name to bytes; absent without any
@@ -82,7 +83,7 @@ def write_evidence(
             size_bytes += sum(map(len, files.values()))
             for name, content in files.items():
                 (folder / name).write_bytes(content)
-    (out / "log.vkey").write_text("".join(f"{key}\n" for key in keys), encoding="utf-8")
+    (out / "log.vkey").write_text("".join(f"{key}\n" for key in counting(keys, checkpoint)), encoding="utf-8")
     (out / "checkpoint").write_text(checkpoint.note, encoding="utf-8")
     if witnesses:
         (out / "witnesses.txt").write_text("".join(f"{key}\n" for key in witnesses), encoding="utf-8")

@@ -7,11 +7,12 @@ that of a C2SP tlog-witness `add-checkpoint` request, so whatever makes or check
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from station.errors import DamagedError, LedgerError
 from station.ledger.merkle import verify_consistency
-from station.ledger.note import Checkpoint, VerifierKey, verify_checkpoint
+from station.ledger.note import Checkpoint, VerifierKey, parse_keys, verify_checkpoint
 from station.ledger.witness import RefusedRequestError, Request, make_request, parse_request
 
 __all__ = ["SUFFIX", "make_growth", "parse_growth", "verify_growth"]
@@ -31,7 +32,8 @@ def parse_growth(raw: bytes) -> Request:
 
 def verify_growth(raw: bytes, old_note: bytes | str, keys: Sequence[VerifierKey]) -> tuple[Checkpoint, Checkpoint]:
     """Check that the head in the proof contains all of the head `old_note`; return both. Raises DamagedError."""
-    old = verify_checkpoint(old_note, *keys)
+    # The earlier head may be a former key's: that the later one contains it is what is proven.
+    old = verify_checkpoint(old_note, *(replace(key, until=None) for key in keys))
     proof = parse_growth(raw)
     new = verify_checkpoint(proof.checkpoint.note, *keys)
     if proof.old_size != old.size:
@@ -46,8 +48,8 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write("usage: python -m station.ledger.growth OLD_CHECKPOINT PROOF VERIFIER_KEY\n")
         return 2
     try:
-        key = VerifierKey.parse(arguments[2])
-        old, new = verify_growth(Path(arguments[1]).read_bytes(), Path(arguments[0]).read_bytes(), [key])
+        keys = parse_keys(arguments[2])
+        old, new = verify_growth(Path(arguments[1]).read_bytes(), Path(arguments[0]).read_bytes(), keys)
     except (LedgerError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1 if isinstance(error, DamagedError) else 2

@@ -5,22 +5,37 @@ another log is not taken for ours. The public half lies beside it as `log.vkey`.
 signed-note tools: `PRIVATE+KEY+name+hexkeyid+base64(01 ‖ seed)`.
 """
 
+import os
 import secrets
 from base64 import b32encode
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from station import durable
 from station.errors import ConflictError, DamagedError, LedgerError
-from station.ledger.note import ED25519, Signature, VerifierKey, decode, encode, is_key_name
+from station.ledger.note import ED25519, Signature, VerifierKey, decode, encode, is_key_name, parse_keys
 
 KEY_FILE = "sign.key"
+NEXT_FILE = "next.key"
 VERIFIER_FILE = "log.vkey"
+PENDING_FILE = "next.vkey"
 STATION_PREFIX = "evidence-station"
 DEMO_PREFIX = "demo.invalid"
 
 _SCHEME = "PRIVATE+KEY+"
+
+
+class PrivateKey(Protocol):
+    """A key that signs, wherever it is kept."""
+
+    @property
+    def verifier(self) -> VerifierKey:
+        """The public half."""
+
+    def sign(self, text: str) -> Signature:
+        """Sign a note's text; raises SignerUnavailableError when whatever keeps the key does not."""
 
 
 class SigningKey:
@@ -72,7 +87,11 @@ def save_key(folder: Path, key: SigningKey) -> None:
 
 def load_key(folder: Path) -> SigningKey:
     """Open the private key in `folder`; raises LedgerError if there is none, DamagedError if it isn't whole."""
-    path = folder / KEY_FILE
+    return read_key(folder / KEY_FILE)
+
+
+def read_key(path: Path) -> SigningKey:
+    """Open a private key's file; raises LedgerError if there is none, DamagedError if it isn't whole."""
     try:
         text = path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
@@ -89,8 +108,45 @@ def load_key(folder: Path) -> SigningKey:
 
 
 def load_verifier(path: Path) -> VerifierKey:
-    """Read a `log.vkey` file; raises LedgerError if it is missing, DamagedError if malformed."""
+    """Return the newest key in a `log.vkey` file; raises LedgerError if it is missing, DamagedError if malformed."""
+    return load_verifiers(path)[0]
+
+
+def load_verifiers(path: Path) -> tuple[VerifierKey, ...]:
+    """Return all keys in a `log.vkey` file, newest first; raises as `load_verifier` does."""
     try:
-        return VerifierKey.parse(path.read_text(encoding="utf-8"))
+        return parse_keys(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise LedgerError(f"The log's public key {path} can't be read: {error}") from error
+
+
+def load_trusted(root: Path) -> tuple[VerifierKey, ...]:
+    """Return the keys that a home trusts, newest first, the one that is about to take over among them.
+
+    While a rotation is under way the key before it counts as it did.
+    """
+    keys = load_verifiers(root / VERIFIER_FILE)
+    if not (root / PENDING_FILE).exists():
+        return keys
+    taking_over = load_verifier(root / PENDING_FILE)
+    if taking_over.name != keys[0].name:
+        raise DamagedError(f"{root / PENDING_FILE} is a key of {taking_over.name}")
+    return keys if taking_over in keys else (taking_over, *keys)
+
+
+def announce_key(root: Path, key: VerifierKey) -> None:
+    """Let a home's readers know the key that is about to take over; raises StorageError."""
+    durable.replace_file(root / PENDING_FILE, f"{key}\n".encode(), 0o444)
+
+
+def publish_key(root: Path, key: VerifierKey) -> None:
+    """Make the key that has taken over the first of `log.vkey`; nothing changes if it is. Raises StorageError."""
+    path = root / VERIFIER_FILE
+    keys = load_verifiers(path)
+    if key not in keys:
+        before = path.stat()
+        durable.replace_file(path, "".join(f"{each}\n" for each in (key, *keys)).encode(), before.st_mode & 0o777)
+        if (path.stat().st_uid, path.stat().st_gid) != (before.st_uid, before.st_gid):
+            os.chown(path, before.st_uid, before.st_gid)
+    (root / PENDING_FILE).unlink(missing_ok=True)
+    durable.sync_directory(root)

@@ -5,12 +5,13 @@ Guarantees: an append reads the head in the caller's own write transaction, whic
 record, payload, parts, index rows and completed tree nodes together or not at all. Nothing here commits.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, select, tuple_
+from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, select
 from sqlmodel import Session
 
 from station import clock, durable
@@ -32,6 +33,7 @@ from station.ledger.entry import (
 )
 from station.ledger.merkle import EMPTY_ROOT, CompactRange, Node, NodeReader, perfect_positions, read_range
 from station.ledger.note import Checkpoint, VerifierKey, parse_checkpoint
+from station.ledger.rotation import counting
 from station.records.draft import Draft
 
 BATCH_ENTRIES = 1000
@@ -140,16 +142,20 @@ def stored_nodes(session: Session, positions: Collection[tuple[int, int]]) -> No
     found: dict[tuple[int, int], bytes] = {}
     connection = session.connection()
     leaves = [index for level, index in positions if level == 0]
-    inner = [position for position in positions if position[0]]
     for at in range(0, len(leaves), _PARAMETERS):
         chosen = tables.record.c.seq.in_(leaves[at : at + _PARAMETERS])
         leaf = select(tables.record.c.seq, tables.record.c.leaf).where(chosen)
         found |= {(0, seq): value for seq, value in connection.execute(leaf)}
-    for at in range(0, len(inner), _PARAMETERS):
-        table = tables.node
-        where = tuple_(table.c.level, table.c.index).in_(inner[at : at + _PARAMETERS])
-        node = select(table.c.level, table.c.index, table.c.hash).where(where)
-        found |= {(level, index): value for level, index, value in connection.execute(node)}
+    inner: defaultdict[int, list[int]] = defaultdict(list)
+    for level, index in positions:
+        if level:
+            inner[level].append(index)
+    table = tables.node
+    for level, indexes in inner.items():  # SQLite would read all nodes for `(level, "index") IN (…)`
+        for at in range(0, len(indexes), _PARAMETERS):
+            where = and_(table.c.level == level, table.c.index.in_(indexes[at : at + _PARAMETERS]))
+            node = select(table.c.index, table.c.hash).where(where)
+            found |= {(level, index): value for index, value in connection.execute(node)}
 
     def read(level: int, index: int) -> bytes:
         try:
@@ -254,7 +260,7 @@ def drop_erased_parts(session: Session) -> int:
     return session.connection().execute(delete(tables.part).where(named)).rowcount
 
 
-def export(session: Session, out: Path, key: VerifierKey) -> Head:
+def export(session: Session, out: Path, *keys: VerifierKey) -> Head:
     """Write records.jsonl, checkpoint and log.vkey into `out`; return the head of what was written.
 
     A line is one record's exact bytes. Only entries under the newest checkpoint are written, so that everything
@@ -277,7 +283,7 @@ def export(session: Session, out: Path, key: VerifierKey) -> Head:
             hint=_AUDIT,
         )
     durable.replace_file(out / "checkpoint", checkpoint.note.encode())
-    durable.replace_file(out / "log.vkey", f"{key}\n".encode())
+    durable.replace_file(out / "log.vkey", "".join(f"{key}\n" for key in counting(keys, checkpoint)).encode())
     return Head(tree.size, tree.root(), leaf)
 
 

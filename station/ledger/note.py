@@ -8,7 +8,7 @@ import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Self
 
@@ -21,6 +21,7 @@ from station.ledger.merkle import HASH_BYTES
 ED25519 = 0x01  # signature type of c2sp.org/signed-note
 NOTE_BYTES = 256 * 1024
 SIGNATURES = 64
+SUPERSEDED = -1
 
 _KEY_ID_BYTES = 4
 _number = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
@@ -49,10 +50,15 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """An Ed25519 public key under a name: `name+hexkeyid+base64(01 ‖ public key)`."""
+    """An Ed25519 public key under a name: `name+hexkeyid+base64(01 ‖ public key)`.
+
+    `until` is the largest tree that its line alone vouches for: None without a limit, SUPERSEDED for a former key of
+    which it is not known when it was replaced (FORMAT.md, section Rotation).
+    """
 
     name: str
     public: bytes
+    until: int | None = field(default=None, compare=False)
 
     @property
     def key_id(self) -> bytes:
@@ -167,12 +173,34 @@ def parse_checkpoint(raw: bytes | str) -> Checkpoint:
     return _read_checkpoint(parse_note(raw), raw)
 
 
+def parse_keys(text: str) -> tuple[VerifierKey, ...]:
+    """Read a `log.vkey`: one key a line, newest first; raises DamagedError.
+
+    A former key's line alone counts for nothing: whoever stole it could have written it (see `rotation.bounded`).
+    """
+    newest, *former = (VerifierKey.parse(line) for line in text.removesuffix("\n").split("\n"))
+    if len({newest, *former}) != 1 + len(former) or any(key.name != newest.name for key in former):
+        raise DamagedError("The public keys of a log must be different ones of one name")
+    return (newest, *(replace(key, until=SUPERSEDED) for key in former))
+
+
 def verify_checkpoint(raw: bytes | str, *keys: VerifierKey) -> Checkpoint:
-    """Read a checkpoint signed by one of the log's keys or more, whose name is its origin; raises DamagedError."""
-    checkpoint = _read_checkpoint(verify_note(raw, keys), raw)
+    """Read a checkpoint signed by one of the log's keys or more, whose name is its origin; raises DamagedError.
+
+    It needs the line of a key that still counts at its size.
+    """
+    note = verify_note(raw, keys)
+    checkpoint = _read_checkpoint(note, raw)
     for key in keys:
         if checkpoint.origin != key.name:
             raise DamagedError(f"The checkpoint is of the log {checkpoint.origin}, not of {key.name}")
+    signed = {(each.name, each.key_id) for each in note.signatures}
+    present = [key for key in keys if (key.name, key.key_id) in signed]
+    if not any(key.until is None or checkpoint.size <= key.until for key in present):
+        raise DamagedError(
+            f"The checkpoint of {checkpoint.size} entries is signed by a former key alone,"
+            " which whoever stole that key could have done"
+        )
     return checkpoint
 
 

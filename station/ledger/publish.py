@@ -7,7 +7,7 @@ seen by anybody; records only go where nobody else can look (mode 0700). Reads o
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from sqlalchemy import select
@@ -206,7 +206,8 @@ def _prepare(out: Path, with_entries: bool) -> None:
 
 def _published(out: Path, keys: tuple[VerifierKey, ...]) -> Checkpoint | None:
     try:
-        return verify_checkpoint((out / CHECKPOINT).read_bytes(), *keys)
+        # It may be a former key's; whether this log contains it is checked against the tree.
+        return verify_checkpoint((out / CHECKPOINT).read_bytes(), *(replace(key, until=None) for key in keys))
     except FileNotFoundError:
         return None
     except OSError as error:

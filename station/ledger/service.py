@@ -25,13 +25,23 @@ from typing import BinaryIO
 
 from station import clock, durable, notify
 from station.config import Home, load_home
-from station.errors import ConflictError, LedgerError, SignerRefusedError, StationError, StorageError
-from station.ledger import keys
+from station.errors import (
+    ConflictError,
+    LedgerError,
+    SignerRefusedError,
+    SignerUnavailableError,
+    StationError,
+    StorageError,
+)
+from station.ledger import keys, keystore
 from station.ledger.frames import FrameError, read_frame, read_message, send_message
 from station.ledger.halt import check_signing
-from station.ledger.keys import SigningKey
-from station.ledger.memory import Extension, Memory, first_memory, load_memory, save_memory
+from station.ledger.keys import PrivateKey
+from station.ledger.keystore import FileStore, KeyStore
+from station.ledger.memory import Extension, Memory, first_memory, load_memory, save_memory, signed_last
 from station.ledger.note import VerifierKey
+from station.ledger.second import SecondKey, open_seconds
+from station.ledger.token import TokenStore
 
 SOCKET_FILE = "sign.sock"
 LOCK_FILE = "sign.lock"
@@ -39,6 +49,7 @@ LOG_FILE = "sign.log"
 RACED = "raced"
 REFUSED = "refused"
 FAILED = "failed"
+UNAVAILABLE = "unavailable"
 
 _SILENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.5
@@ -57,27 +68,49 @@ def create_home_key(home: Home, origin: str) -> VerifierKey:
     """
     if (home.keys / keys.KEY_FILE).exists():
         raise ConflictError(f"There is a key in {home.keys} already", kept="It was not touched")
-    key = keys.make_key(origin)
     durable.make_folder(home.keys, 0o700)
+    if home.settings.key_store == "pkcs11":
+        key: PrivateKey = TokenStore(home).make_first(origin)
+    else:
+        key = keys.make_key(origin)
     durable.replace_file(home.root / keys.VERIFIER_FILE, f"{key.verifier}\n".encode(), 0o444)
-    save_memory(home.keys, first_memory(key))
-    keys.save_key(home.keys, key)
+    save_memory(home.keys, first_memory(key, open_seconds(home, origin)))
+    if isinstance(key, keys.SigningKey):
+        keystore.save_first(home.keys, key)
     return key.verifier
 
 
 def home_verifier(home: Home) -> VerifierKey:
-    """Return the public key of the home's log; its `name` is the log's origin. Raises LedgerError."""
+    """Return the newest public key of the home's log; its `name` is the log's origin. Raises LedgerError."""
     return keys.load_verifier(home.root / keys.VERIFIER_FILE)
+
+
+def home_keys(home: Home) -> tuple[VerifierKey, ...]:
+    """Return all public keys of the home's log, newest first; former ones count as `note.parse_keys` says.
+
+    The key that a rotation under way brings in is among them. Raises LedgerError.
+    """
+    return keys.load_trusted(home.root)
 
 
 class Service:
     """The key and the memory behind a lock; requests of all conversations come together here."""
 
-    def __init__(self, folder: Path, key: SigningKey, memory: Memory) -> None:
-        """Serve the log of `key`, keeping its memory in `folder`."""
+    def __init__(
+        self,
+        folder: Path,
+        key: PrivateKey,
+        memory: Memory,
+        store: KeyStore | None = None,
+        seconds: Sequence[SecondKey] = (),
+    ) -> None:
+        """Serve the log of `key`, keeping its memory in `folder` and further keys in `store`."""
         self._folder = folder
         self._key = key
         self._memory = memory
+        self._store: KeyStore = store or FileStore(folder)
+        self._seconds = tuple(seconds)
+        self._taking_over = self._store.waiting()
         self._lock = threading.Lock()
         self._broken: str | None = None
 
@@ -94,7 +127,28 @@ class Service:
 
     def begin(self) -> Extension:
         """Begin to extend the last signed tree."""
-        return Extension(self.head(), self._key.verifier.name)
+        with self._lock:
+            self._check_whole()
+            waiting = self._taking_over
+            handover = (self._key.verifier, waiting.verifier) if waiting else None
+            return Extension(self._memory, self._key.verifier.name, handover)
+
+    def prepare(self) -> VerifierKey:
+        """Have the key ready that is to take over; return its public half, the same one until it has."""
+        with self._lock:
+            self._check_whole()
+            if self._taking_over is None:
+                self._taking_over = self._store.make_next(self._key.verifier.name)
+            return self._taking_over.verifier
+
+    def describe(self) -> dict[str, object]:
+        """Return where the key is kept, its public half, and the public halves of the second signatures."""
+        with self._lock:
+            return {
+                "store": self._store.kind,
+                "vkey": str(self._key.verifier),
+                "seconds": [each.vkey for each in self._seconds],
+            }
 
     def halted(self) -> SignerRefusedError | None:
         """Return why nothing may be signed now, None if it may (see `halt`)."""
@@ -110,10 +164,13 @@ class Service:
             self._check_whole()
             if extension.first != self._memory.size:
                 return None
-            memory = extension.finish(self._key)
+            memory = extension.finish(self._key, self._taking_over, self._seconds)
             try:
-                save_memory(self._folder, memory)
-            except StorageError as error:
+                save_memory(self._folder, memory)  # for a change of keys, too, this is the moment of no return
+                if extension.hands_over and self._taking_over is not None:
+                    self._store.promote(self._taking_over)
+                    self._key, self._taking_over = self._taking_over, None
+            except (StorageError, OSError) as error:
                 self._broken = str(error)
                 raise
             self._memory = memory
@@ -131,6 +188,10 @@ def converse(service: Service, peer: socket.socket) -> None:
         while (message := read_message(stream)) is not None:
             try:
                 memory = _answer(service, message, stream)
+            except SignerUnavailableError as error:
+                _log.error("not signed: %s", error)
+                send_message(peer, error=UNAVAILABLE, message=error.message, hint=error.hint)
+                continue
             except SignerRefusedError as error:
                 send_message(peer, error=REFUSED, message=error.message, hint=error.hint)
                 continue
@@ -141,14 +202,20 @@ def converse(service: Service, peer: socket.socket) -> None:
                 return
             if memory is None:
                 send_message(peer, error=RACED, message="Another request was faster")
+            elif isinstance(memory, dict):
+                send_message(peer, **memory)
             else:
                 send_message(peer, size=memory.size, note=memory.note)
 
 
-def _answer(service: Service, message: dict[str, object], stream: BinaryIO) -> Memory | None:
+def _answer(service: Service, message: dict[str, object], stream: BinaryIO) -> Memory | dict[str, object] | None:
     match message:
         case {"request": "head"}:
             return service.head()
+        case {"request": "prepare"}:
+            return {"vkey": str(service.prepare())}
+        case {"request": "describe"}:
+            return service.describe()
         case {"request": "extend", "first": int(first), "count": int(count)} if count > 0:
             return _extend(service, first, count, stream)
         case _:
@@ -192,8 +259,7 @@ def serve(home: Home, idle_seconds: float | None, ready: Callable[[], None]) -> 
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        key = keys.load_key(home.keys)
-        service = Service(home.keys, key, load_memory(home.keys, key.verifier))
+        service, key = _open_service(home)
         with listening(home.run, group) as listener:
             ready()
             _log.info("signing for %s", key.verifier.name)
@@ -202,6 +268,19 @@ def serve(home: Home, idle_seconds: float | None, ready: Callable[[], None]) -> 
             finally:
                 (home.run / SOCKET_FILE).unlink(missing_ok=True)
     return True
+
+
+def _open_service(home: Home) -> tuple[Service, PrivateKey]:
+    """Open key and memory, and end a change of keys that was cut short after the new one had signed."""
+    store: KeyStore = TokenStore(home) if home.settings.key_store == "pkcs11" else FileStore(home.keys)
+    signed = signed_last(home.keys)
+    waiting = store.waiting()
+    if waiting is not None and waiting.verifier.key_id == signed:
+        store.promote(waiting)
+    candidates = store.current()
+    key = candidates[-1] if signed is None else keystore.chosen(candidates, signed)
+    memory = load_memory(home.keys, key.verifier)
+    return Service(home.keys, key, memory, store, open_seconds(home, key.verifier.name)), key
 
 
 def service_group(home: Home) -> int | None:

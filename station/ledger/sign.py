@@ -10,12 +10,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from station import clock, durable
 from station.config import Home
@@ -31,12 +31,15 @@ from station.ledger import log, tables
 from station.ledger.frames import FrameError, read_message, send_frames, send_message
 from station.ledger.halt import check_signing
 from station.ledger.note import Checkpoint, VerifierKey, verify_checkpoint
+from station.ledger.rotation import ROTATED, signers
 from station.ledger.service import (
     LOG_FILE,
     RACED,
     REFUSED,
     SOCKET_FILE,
+    UNAVAILABLE,
     create_home_key,
+    home_keys,
     home_verifier,
     main,
     owns_key,
@@ -44,7 +47,7 @@ from station.ledger.service import (
     serve,
 )
 
-__all__ = ["Signer", "create_home_key", "home_verifier", "main", "remembered", "serve", "start_signer"]
+__all__ = ["Signer", "create_home_key", "home_keys", "home_verifier", "main", "remembered", "serve", "start_signer"]
 
 _TRIES = 5
 _START_SECONDS = 60.0
@@ -63,6 +66,11 @@ class Signer:
         self.key: VerifierKey = home_verifier(home)
 
     @property
+    def keys(self) -> tuple[VerifierKey, ...]:
+        """All keys of the log, newest first, as the home has them now; raises LedgerError."""
+        return home_keys(self.home)
+
+    @property
     def origin(self) -> str:
         """The log's name."""
         return self.key.name
@@ -72,7 +80,7 @@ class Signer:
         for _ in range(_TRIES):
             try:
                 with self._connected() as channel:
-                    return channel.head(self.key)
+                    return channel.head(self.keys)
             except (OSError, FrameError) as error:
                 last: Exception = error
         raise self._unavailable(last)
@@ -94,24 +102,47 @@ class Signer:
         has found it so (see `halt`), SignerUnavailableError, DamagedError, DatabaseError.
         """
         check_signing(self.home.run)
-        checkpoint = self._extended(database)
+        while True:
+            checkpoint = self._extended(database)
+            with database.read() as session:
+                stored = log.checkpoint_at(session, checkpoint.size)
+            if stored != checkpoint:
+                with database.write() as session:
+                    log.store_checkpoint(session, checkpoint.note)
+            # Where keys change, that checkpoint is stored before anything after it is signed.
+            if len(signers(checkpoint.note, self.keys)) < 2 or self._covers(database, checkpoint):
+                return checkpoint
+
+    def prepare(self) -> VerifierKey:
+        """Have the signer make the key that is to take over, if it has none yet; raises as `head` does."""
+        return VerifierKey.parse(str(self._ask("prepare")["vkey"]))
+
+    def describe(self) -> dict[str, object]:
+        """Return `store` (file, sealed, pkcs11), `vkey` and `seconds` as the signer has them; raises as `head` does."""
+        return self._ask("describe")
+
+    def _ask(self, request: str) -> dict[str, object]:
+        try:
+            with self._connected() as channel:
+                return channel.ask(request)
+        except (OSError, FrameError) as error:
+            raise self._unavailable(error) from error
+
+    def _covers(self, database: Database, checkpoint: Checkpoint) -> bool:
         with database.read() as session:
-            stored = log.checkpoint_at(session, checkpoint.size)
-        if stored != checkpoint:
-            with database.write() as session:
-                log.store_checkpoint(session, checkpoint.note)
-        return checkpoint
+            return log.size(session) <= checkpoint.size
 
     def _extended(self, database: Database) -> Checkpoint:
         last: Exception = TimeoutError("the signer was busy")
         for _ in range(_TRIES):
             try:
                 with self._connected() as channel:
-                    signed = channel.head(self.key)
+                    signed = channel.head(self.keys)
                     size = _check_holds(database, signed)
-                    if size == signed.size:
+                    if size == signed.size or not self._may_follow(database, signed):
                         return signed
-                    extended = channel.extend(self.key, signed.size, size, _records(database, signed.size, size))
+                    size = _next_stop(database, signed.size, size)
+                    extended = channel.extend(self.keys, signed.size, size, _records(database, signed.size, size))
             except (OSError, FrameError) as error:
                 last = error
                 continue
@@ -119,6 +150,12 @@ class Signer:
                 _check_holds(database, extended)
                 return extended
         raise self._unavailable(last)
+
+    def _may_follow(self, database: Database, signed: Checkpoint) -> bool:
+        if len(signers(signed.note, self.keys)) < 2:
+            return True
+        with database.read() as session:
+            return log.checkpoint_at(session, signed.size) is not None
 
     @contextmanager
     def _connected(self) -> Iterator["_Channel"]:
@@ -162,36 +199,51 @@ class _Channel:
         self._peer = peer
         self._stream = stream
 
-    def head(self, key: VerifierKey) -> Checkpoint:
+    def ask(self, request: str) -> dict[str, object]:
+        send_message(self._peer, request=request)
+        answer = read_message(self._stream)
+        if answer is None or "error" in answer:
+            raise _fault(answer)
+        return answer
+
+    def head(self, keys: Sequence[VerifierKey]) -> Checkpoint:
         send_message(self._peer, request="head")
-        checkpoint = self._answer(key)
+        checkpoint = self._answer(keys)
         if checkpoint is None:
             raise FrameError("The signer answered a question with a race")
         return checkpoint
 
-    def extend(self, key: VerifierKey, first: int, end: int, records: Iterator[bytes]) -> Checkpoint | None:
+    def extend(self, keys: Sequence[VerifierKey], first: int, end: int, records: Iterator[bytes]) -> Checkpoint | None:
         send_message(self._peer, request="extend", first=first, count=end - first)
         send_frames(self._peer, records)
-        checkpoint = self._answer(key)
+        checkpoint = self._answer(keys)
         if checkpoint is not None and checkpoint.size != end:
             raise DamagedError(f"The signer signed for {checkpoint.size} entries when asked for {end}")
         return checkpoint
 
-    def _answer(self, key: VerifierKey) -> Checkpoint | None:
+    def _answer(self, keys: Sequence[VerifierKey]) -> Checkpoint | None:
         match read_message(self._stream):
             case {"size": int(size), "note": str(note)}:
-                checkpoint = verify_checkpoint(note, key)
+                checkpoint = verify_checkpoint(note, *keys)
                 if checkpoint.size != size:
                     raise DamagedError("The signer's note is not of the size it says")
                 return checkpoint
             case {"error": code} if code == RACED:
                 return None
-            case {"error": code, "message": str(message), "hint": str(hint)} if code == REFUSED:
-                raise SignerRefusedError(message, hint=hint)
-            case {"error": str(), "message": str(message)}:
-                raise LedgerError(message, kept="Nothing was signed")
-            case _:
-                raise FrameError("The signer ended without an answer")
+            case answer:
+                raise _fault(answer)
+
+
+def _fault(answer: dict[str, object] | None) -> LedgerError:
+    match answer:
+        case {"error": code, "message": str(message), "hint": str(hint)} if code == REFUSED:
+            return SignerRefusedError(message, hint=hint)
+        case {"error": code, "message": str(message), "hint": str(hint)} if code == UNAVAILABLE:
+            return SignerUnavailableError(message, kept="What was appended is kept and will be signed later", hint=hint)
+        case {"error": str(), "message": str(message)}:
+            return LedgerError(message, kept="Nothing was signed")
+        case _:
+            return FrameError("The signer ended without an answer")
 
 
 def start_signer(home: Home) -> None:
@@ -246,6 +298,15 @@ def _check_holds(database: Database, signed: Checkpoint) -> int:
                 hint="The database was changed behind the station; `station ledger audit` names what is wrong",
             )
     return size
+
+
+def _next_stop(database: Database, start: int, end: int) -> int:
+    """Return up to where may be signed for at once: a change of keys must be the last entry under its checkpoint."""
+    table = tables.record
+    query = select(func.min(table.c.seq)).where(log.between(table, start, end), table.c.type == ROTATED)
+    with database.read() as session:
+        found = session.connection().scalar(query)
+    return end if found is None else int(found) + 1
 
 
 def _records(database: Database, start: int, end: int) -> Iterator[bytes]:

@@ -32,7 +32,8 @@ from station.ledger.entry import (
 )
 from station.ledger.findings import Finding
 from station.ledger.merkle import HASH_BYTES
-from station.ledger.note import Checkpoint, VerifierKey, verify_checkpoint
+from station.ledger.note import Checkpoint, VerifierKey, parse_keys, verify_checkpoint
+from station.ledger.rotation import ROTATED, Rotation, bounded, read_rotation, signers
 from station.ledger.trees import StoredTree
 
 _LARGEST_GAP = 1_000_000  # beyond it a row's number is taken for damage of that row, not of all before it
@@ -81,7 +82,7 @@ class Audit:
 
 def audit(
     rows: Iterable[Row],
-    key: VerifierKey,
+    key: VerifierKey | Sequence[VerifierKey],
     *,
     checkpoints: Iterable[tuple[int, int, str]] = (),
     nodes: Nodes | None = None,
@@ -89,14 +90,15 @@ def audit(
     signer_note: str | None = None,
     stored: bool = True,
 ) -> Audit:
-    """Check a whole log, rows in order of number, against its key and everything that was signed.
+    """Check a whole log, rows in order of number, against its keys, newest first, and everything that was signed.
 
     `checkpoints` are stored (number, size, note), `erasures` stored (seq, part name, by_seq), None if not given;
     `signer_note` is the signer's own last checkpoint; `stored` False: there is no table it had to be in. The
     iterables are used in this order, each once: rows, erasures, nodes, checkpoints; so one may be a generator that
     reads only when the one before is at its end.
     """
-    chain = _Chain(key.name)
+    keys = (key,) if isinstance(key, VerifierKey) else tuple(key)
+    chain = _Chain(keys[0].name)
     for row in rows:
         chain.take(row)
     chain.end()
@@ -108,11 +110,13 @@ def audit(
     if nodes is not None:
         found, stored_nodes = tree.compare(nodes(tree.size))
         report += found
-    signed = _Signed(key, tree)
+    report += _check_rotations(chain.rotations, keys)
+    signed = _Signed(bounded(keys, chain.rotations), tree, chain.rotations)
     for number, size, note in checkpoints:
         signed.take(number, size, note)
     if signer_note is not None:
         signed.take_signer(signer_note, stored)
+    signed.end()
     report += signed.findings
     if tree.size > signed.size and signed.compared:
         report.append(Finding("log.unsigned", params={"count": tree.size - signed.size}))
@@ -147,6 +151,7 @@ class _Chain:
         self.checked = {"records": 0, "payloads": 0, "parts": 0}
         self.absent: dict[tuple[int, str], str] = {}  # parts that are not there, and their digests
         self.erased: dict[tuple[int, str], tuple[int, str]] = {}  # parts, by which entry, and the digest it gives
+        self.rotations: list[Rotation] = []
         self._log = log
         self._held: _Held | None = None
         self._next = 0
@@ -254,6 +259,8 @@ class _Chain:
             report.append(Finding("record.log", seq, params={"found": record.log, "expected": self._log}))
         if seq == 0 and record.prev != FIRST_PREV:
             report.append(Finding("record.first", seq))
+        if record.type == ROTATED:
+            self._take_rotation(record, report)
         for subject, leaf in record.subjects.items():
             before = self._last_about.get(subject)
             expected = None if before is None else self._leaf(before)
@@ -270,6 +277,17 @@ class _Chain:
             listed = set(row.subjects)
             report += (Finding("index.missing", seq, name) for name in record.subjects if name not in listed)
             report += (Finding("index.unexpected", seq, name) for name in row.subjects if name not in record.subjects)
+
+    def _take_rotation(self, record: Record, report: list[Finding]) -> None:
+        try:
+            found = read_rotation(record)
+        except DamagedError as error:
+            report.append(Finding("rotation.form", record.seq, params={"reason": error.message}))
+            return
+        if found is not None and self.rotations and self.rotations[-1][2] != found[1]:
+            report.append(Finding("rotation.order", record.seq))
+        elif found is not None:
+            self.rotations.append(found)
 
     def _leaf(self, seq: int) -> str:
         return self.leaves[seq * HASH_BYTES : (seq + 1) * HASH_BYTES].hex()
@@ -348,15 +366,25 @@ def _check_erasures(chain: _Chain, erasures: Iterable[tuple[int, str, int]]) -> 
     return report
 
 
+def _check_rotations(rotations: Sequence[Rotation], keys: Sequence[VerifierKey]) -> Iterator[Finding]:
+    """Yield the changes to a key that is not trusted; a former key need not be known to whoever knows the newest."""
+    for seq, _, new in rotations:
+        if new not in keys and keys[0] not in {each[2] for each in rotations if each[0] > seq}:
+            yield Finding("rotation.key", seq, params={"key": new.key_id.hex()})
+
+
 class _Signed:
     """What was signed, held against the tree."""
 
-    def __init__(self, key: VerifierKey, tree: StoredTree) -> None:
+    def __init__(self, keys: Sequence[VerifierKey], tree: StoredTree, rotations: Sequence[Rotation]) -> None:
         self.findings: list[Finding] = []
         self.size = 0
         self.count = 0
-        self._key = key
+        self._keys = keys
         self._tree = tree
+        self._rotations = {seq + 1: (old, new) for seq, old, new in rotations}
+        self._handed_over: set[int] = set()
+        self._all_stored = False
         self._number = 0
         self._last_size = -1
         self._stored: dict[int, bytes] = {}
@@ -366,6 +394,7 @@ class _Signed:
     def take(self, number: int, size: int, note: str) -> None:
         """Check one stored checkpoint; they come in order of number."""
         self.count += 1
+        self._all_stored = True
         if number > self._number:
             for missing in range(self._number, min(number, self._number + 100)):
                 self.findings.append(Finding("checkpoint.missing", params={"number": missing}))
@@ -373,7 +402,7 @@ class _Signed:
             self.findings.append(Finding("checkpoint.order", params={"number": number}))
         self._number = max(self._number, number + 1) if number - self._number < _LARGEST_GAP else self._number
         try:
-            checkpoint = verify_checkpoint(note, self._key)
+            checkpoint = verify_checkpoint(note, *self._keys)
         except DamagedError as error:
             self.findings.append(Finding("checkpoint.altered", params={"number": number, "reason": str(error)}))
             self._last_size = max(self._last_size, size) if size <= self._tree.size else self._last_size
@@ -383,12 +412,13 @@ class _Signed:
             self.findings.append(Finding("checkpoint.size", params=params))
         self._last_size = checkpoint.size
         self._stored[checkpoint.size] = checkpoint.root
+        self._take_handover(checkpoint)
         self._hold_against(checkpoint)
 
     def take_signer(self, note: str, stored: bool) -> None:
         """Check the signer's own last checkpoint."""
         try:
-            checkpoint = verify_checkpoint(note, self._key)
+            checkpoint = verify_checkpoint(note, *self._keys)
         except DamagedError as error:
             self.findings.append(Finding("signer.note", params={"reason": str(error)}))
             return
@@ -399,6 +429,17 @@ class _Signed:
                 self.findings.append(Finding("checkpoint.lost", params={"size": checkpoint.size}))
         elif before != checkpoint.root:  # both are signed: somebody else has used the key
             self.findings.append(Finding("signer.differs", params={"size": checkpoint.size}))
+
+    def end(self) -> None:
+        """Check, where all checkpoints are given, that every signed change of keys was signed by both."""
+        for size in self._rotations:
+            if self._all_stored and size <= self.size and size not in self._handed_over:
+                self.findings.append(Finding("rotation.unsigned", size - 1))
+
+    def _take_handover(self, checkpoint: Checkpoint) -> None:
+        both = self._rotations.get(checkpoint.size)
+        if both is not None and set(signers(checkpoint.note, self._keys)) >= set(both):  # verified with the note
+            self._handed_over.add(checkpoint.size)
 
     def _hold_against(self, checkpoint: Checkpoint) -> None:
         if checkpoint.size > self._tree.size:
@@ -429,11 +470,11 @@ def read_export(folder: Path) -> Iterator[Row]:
             at = max(at, seq if seq <= at + _LARGEST_GAP else at) + 1
 
 
-def audit_export(folder: Path, key: VerifierKey | None = None) -> Audit:
+def audit_export(folder: Path, key: VerifierKey | Sequence[VerifierKey] | None = None) -> Audit:
     """Audit an export folder against `key`, or against the log.vkey in it; raises LedgerError if a file is missing."""
     try:
         if key is None:
-            key = VerifierKey.parse((folder / "log.vkey").read_text(encoding="utf-8"))
+            key = parse_keys((folder / "log.vkey").read_text(encoding="utf-8"))
         note = (folder / "checkpoint").read_text(encoding="utf-8", errors="surrogateescape")
         return audit(read_export(folder), key, signer_note=note, stored=False)
     except (OSError, UnicodeDecodeError) as error:
@@ -446,7 +487,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write("usage: python -m station.ledger.verify EXPORT_DIR [VERIFIER_KEY]\n")
         return 2
     try:
-        key = VerifierKey.parse(arguments[1]) if len(arguments) > 1 else None
+        key = parse_keys(arguments[1]) if len(arguments) > 1 else None
         outcome = audit_export(Path(arguments[0]), key)
     except LedgerError as error:
         sys.stderr.write(f"{error}\n")

@@ -17,7 +17,7 @@ from station.errors import DamagedError, LedgerError
 from station.ledger.cosign import CosignerKey, verify_cosignatures
 from station.ledger.entry import PARTS_BYTES, RECORD_BYTES, Record, parse_part, parse_payload, parse_record
 from station.ledger.merkle import leaf_hash, verify_inclusion
-from station.ledger.note import NOTE_BYTES, Checkpoint, VerifierKey, verify_checkpoint
+from station.ledger.note import NOTE_BYTES, Checkpoint, VerifierKey, parse_keys, verify_checkpoint
 from station.ledger.proof import PROOF_BYTES, parse_proof
 
 _PAYLOAD_BYTES = 64 * 1024
@@ -46,7 +46,7 @@ class Extracted:
 
 def read_keys(folder: Path) -> tuple[VerifierKey, ...]:
     """Return the keys in `log.vkey`, newest first; raises DamagedError, LedgerError if it can't be read."""
-    return tuple(map(VerifierKey.parse, _lines(folder / "log.vkey")))
+    return parse_keys("\n".join(_lines(folder / "log.vkey")))
 
 
 def verify_extract(folder: Path, keys: Sequence[VerifierKey] = ()) -> Extracted:

@@ -35,6 +35,7 @@ def _own(*names: str) -> Rule:
 # Words about persons who are not part of the matter, device paths and complaints of tools stay at home.
 DISCLOSED: Final[Mapping[str, Rule]] = {
     "log.started": _parts("fact"),
+    "log.key_rotated": _parts("fact"),
     "payload.erased": _parts("fact"),
     "clip.disposed": _parts("fact", "actor"),
     "log.continues": _parts("fact"),

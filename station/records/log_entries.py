@@ -51,6 +51,26 @@ class LogContinues(Entry):
         return ()
 
 
+class KeyRotated(Entry):
+    """The log goes over from one key to the next; the checkpoint that ends with this entry is signed by both."""
+
+    TYPE: ClassVar[str] = "log.key_rotated"
+
+    class Fact(Part):
+        """Both keys as in log.vkey, and where the new one is kept."""
+
+        old: str
+        new: str
+        store: Literal["file", "sealed", "pkcs11"]
+
+    fact: Fact
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return both keys without the log's name, so that the record alone says it (FORMAT.md, Rotation)."""
+        return (f"old_key:{self.fact.old.partition('+')[2]}", f"new_key:{self.fact.new.partition('+')[2]}")
+
+
 class AlarmRaised(Entry):
     """Something a person must look at."""
 

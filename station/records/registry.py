@@ -23,6 +23,7 @@ ENTRY_TYPES: dict[str, type[Entry]] = {
     for entry in (
         log_entries.LogStarted,
         log_entries.LogContinues,
+        log_entries.KeyRotated,
         log_entries.AlarmRaised,
         log_entries.CheckCompleted,
         log_entries.FileCompared,

@@ -103,7 +103,7 @@ def test_an_answer_that_was_lost_is_found_again(home: Home, database: Database) 
     with serving(home):
         signer = Signer(home)
         with signer._connected() as channel:  # the client dies here, before it stores what it got
-            lost = channel.extend(signer.key, 0, 3, iter(records(database)))
+            lost = channel.extend(signer.keys, 0, 3, iter(records(database)))
         with database.read() as session:
             assert log.latest_checkpoint(session) is None
         assert signer.checkpoint(database) == lost
