@@ -126,14 +126,28 @@ def cased(cased_home: Path, tmp_path: Path) -> Iterator[Station]:
         yield Station(root)
 
 
+@pytest.fixture(scope="module")
+def package(cased_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make one package that tests only look at; the station it is of is `cased_home`'s copy beside it."""
+    place = tmp_path_factory.mktemp("package")
+    root = copy_home(cased_home, place / "home")
+    with signing(root), pytest.MonkeyPatch.context() as patch:
+        stand_in_for_verifiers(patch, place)
+        return made(export(Station(root), place / "out"))
+
+
 @pytest.fixture(autouse=True)
 def _verifiers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stand_in_for_verifiers(monkeypatch, tmp_path)
+
+
+def stand_in_for_verifiers(patch: pytest.MonkeyPatch, place: Path) -> None:
     """Stand in for a verifier that is not built here; what they say is tested where they are made."""
     for name, path in verifiers.VERIFIERS.items():
         if not path.is_file():
-            stand_in = tmp_path / f"stand-in-{name}"
+            stand_in = place / f"stand-in-{name}"
             stand_in.write_bytes(b"exit 2\n")
-            monkeypatch.setitem(verifiers.VERIFIERS, name, stand_in)
+            patch.setitem(verifiers.VERIFIERS, name, stand_in)
 
 
 def clips_of(station: Station) -> dict[str, str]:
@@ -157,23 +171,21 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_package_is_a_bag_that_others_find_valid(cased: Station, tmp_path: Path) -> None:
-    folder = made(export(cased, tmp_path / "out"))
+def test_a_package_is_a_bag_that_others_find_valid(package: Path) -> None:
+    folder = package
     logging.getLogger("bagit").setLevel(logging.CRITICAL)
     bag = bagit.Bag(str(folder))
     assert bag.version_info == (1, 0)
     assert bag.validate()
     assert bag.info["External-Identifier"] == folder.name
-    assert [each.name for each in (tmp_path / "out").iterdir()] == [folder.name], "nothing half-made is left"
+    assert [each.name for each in package.parent.iterdir()] == [folder.name], "nothing half-made is left"
     assert not [path for path in folder.rglob("*") if path.is_symlink()]
     assert all(NAMES.fullmatch(part) for path in folder.rglob("*") for part in path.relative_to(folder).parts)
 
 
-def test_originals_are_byte_for_byte_those_that_were_docked_and_half_ones_lie_apart(
-    cased: Station, tmp_path: Path
-) -> None:
-    clips = clips_of(cased)
-    folder = made(export(cased, tmp_path / "out"))
+def test_originals_are_byte_for_byte_those_that_were_docked_and_half_ones_lie_apart(package: Path) -> None:
+    clips = clips_of(Station(package.parents[1] / "home"))
+    folder = package
     assert (folder / f"data/originals/{clips['whole']}.mp4").read_bytes() == WHOLE
     assert (folder / f"data/originals/{clips['b']}.mp4").read_bytes() == footage(2, 2000)
     assert [path.stem for path in (folder / "data/incomplete").iterdir()] == [clips["half"]]
@@ -188,8 +200,8 @@ def test_originals_are_byte_for_byte_those_that_were_docked_and_half_ones_lie_ap
     }
 
 
-def test_the_seal_pins_every_byte_under_the_logs_signature(cased: Station, tmp_path: Path) -> None:
-    folder = made(export(cased, tmp_path / "out"))
+def test_the_seal_pins_every_byte_under_the_logs_signature(package: Path) -> None:
+    folder = package
     files = tree(folder)
     fact = json.loads(files["seal.fact.part"])["value"]
     payload, record = json.loads(files["seal.payload"]), json.loads(files["seal.record"])
@@ -203,16 +215,16 @@ def test_the_seal_pins_every_byte_under_the_logs_signature(cased: Station, tmp_p
         for path, content in files.items()
         if not path.startswith("seal.") and path != "tagmanifest-sha256.txt"
     }
-    key = (cased.root / "log.vkey").read_text()
+    key = (package.parents[1] / "home" / "log.vkey").read_text()
     assert files["data/ledger/log.vkey"].decode() == key
     proved, checkpoint = prove(files["seal.tlog-proof"].decode(), files["seal.record"], key)
     assert proved == record["seq"]
     assert fact["log_size"] < checkpoint
 
 
-def test_every_entry_about_a_clip_is_there_chained_and_proven(cased: Station, tmp_path: Path) -> None:
-    folder = made(export(cased, tmp_path / "out"))
-    files, key = tree(folder), (cased.root / "log.vkey").read_text()
+def test_every_entry_about_a_clip_is_there_chained_and_proven(package: Path) -> None:
+    folder = package
+    files, key = tree(folder), (package.parents[1] / "home" / "log.vkey").read_text()
     package = json.loads(files["data/package.json"])
     told: set[int] = set(package["others"])
     for clip in package["clips"]:
@@ -235,8 +247,8 @@ def test_every_entry_about_a_clip_is_there_chained_and_proven(cased: Station, tm
     assert {int(Path(path).name.split(".")[0]) for path in files if path.startswith("data/ledger/entries/")} == told
 
 
-def test_another_case_of_the_same_clip_is_told_nowhere(cased: Station, tmp_path: Path) -> None:
-    files = tree(made(export(cased, tmp_path / "out")))
+def test_another_case_of_the_same_clip_is_told_nowhere(package: Path) -> None:
+    files = tree(package)
     for secret in (OTHER, "案由t2", "别案的事实", "access.opened"):
         assert [path for path, content in files.items() if secret.encode() in content] == []
     assert "案由t1".encode() in files["README.txt"]
@@ -245,19 +257,17 @@ def test_another_case_of_the_same_clip_is_told_nowhere(cased: Station, tmp_path:
     assert parts == [], "the record of the foreign binding is in the chain, none of its parts"
 
 
-def test_what_was_bound_to_a_matter_follows_it_into_the_case(cased: Station, tmp_path: Path) -> None:
-    clips = clips_of(cased)
-    folder = made(export(cased, tmp_path / "out"))
+def test_what_was_bound_to_a_matter_follows_it_into_the_case(package: Path) -> None:
+    clips = clips_of(Station(package.parents[1] / "home"))
+    folder = package
     document = json.loads((folder / f"data/clips/{clips['b']}.json").read_bytes())
     assert [each["proves"][0]["text"] for each in document["bindings"]] == ["先前的线索"]
     assert document["fields"]["case_number"]["value"] == NUMBER
 
 
-def test_a_clips_document_tells_fields_clocks_marks_and_its_history_in_both_languages(
-    cased: Station, tmp_path: Path
-) -> None:
-    clips = clips_of(cased)
-    folder = made(export(cased, tmp_path / "out"))
+def test_a_clips_document_tells_fields_clocks_marks_and_its_history_in_both_languages(package: Path) -> None:
+    clips = clips_of(Station(package.parents[1] / "home"))
+    folder = package
     document = json.loads((folder / f"data/clips/{clips['whole']}.json").read_bytes())
     assert document["fields"]["collector"]["value"] == "张三"
     assert document["fields"]["collector"]["source"]["code"] == "clerk"
@@ -274,8 +284,8 @@ def test_a_clips_document_tells_fields_clocks_marks_and_its_history_in_both_lang
     assert "says nothing of the time before" in document["statement"]["en"]
 
 
-def test_the_evidence_list_opens_in_excel_and_runs_nothing(cased: Station, tmp_path: Path) -> None:
-    folder = made(export(cased, tmp_path / "out"))
+def test_the_evidence_list_opens_in_excel_and_runs_nothing(package: Path) -> None:
+    folder = package
     raw = (folder / "data/evidence-list.csv").read_bytes()
     assert raw.startswith(b"\xef\xbb\xbf")
     heading, *rows = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""))
