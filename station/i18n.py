@@ -39,6 +39,7 @@ _CODED_PARAMS: Final = {
     "outcome": "outcome",
     "playable": "playable",
     "source_kind": "source_kind",
+    "export_reason": "export_reason",
 }
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 

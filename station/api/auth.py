@@ -17,6 +17,7 @@ from station.api.context import Station, Visit, station_of, visit_or_none
 from station.api.policies import Policy, Subject
 from station.catalogue import checks
 from station.catalogue.clips import visible_clips
+from station.catalogue.exports import export_exists, export_row
 from station.catalogue.people import person
 from station.catalogue.views import Viewer
 from station.database import Session
@@ -148,9 +149,7 @@ def _check_subject(session: Session, visit: Visit, subject: Subject, params: dic
     value = str(params.get(subject.value, ""))
     if not is_id(value):
         raise NotFoundError(f"There is no such {subject}")
-    {Subject.CLIP: _require_clip, Subject.TARGET: _require_target, Subject.BINDING: _require_binding}[subject](
-        session, visit, value
-    )
+    _REQUIRED[subject](session, visit, value)
 
 
 def _require_clip(session: Session, visit: Visit, clip: str) -> None:
@@ -185,6 +184,23 @@ def _require_binding(session: Session, visit: Visit, binding: str) -> None:
     if state is None:
         raise NotFoundError("There is no such binding")
     require_clips(session, visit, [state.clip])
+
+
+def _require_export(session: Session, visit: Visit, export: str) -> None:
+    try:
+        export_row(session, visit.viewer, export)
+    except NotFoundError as error:
+        if export_exists(session, export):
+            raise RefusedError(f"export:{export}", "not_visible", hidden=True) from error
+        raise
+
+
+_REQUIRED = {
+    Subject.CLIP: _require_clip,
+    Subject.TARGET: _require_target,
+    Subject.BINDING: _require_binding,
+    Subject.EXPORT: _require_export,
+}
 
 
 def current_visit(connection: HTTPConnection) -> Visit | None:

@@ -47,7 +47,7 @@ _ANSWERS: Sequence[tuple[type[StationError], int, str]] = (
 )
 _HTTP_CODES = {400: "invalid", 404: "not_found", 405: "invalid", 413: "invalid", 422: "invalid", 429: "slow_down"}
 # Which part of an address names what; the ledger's kinds of subjects.
-_SUBJECTS = ("clip", "target", "binding", "person", "recorder", "holding")
+_SUBJECTS = ("clip", "target", "binding", "export", "person", "recorder", "holding")
 
 
 class SlowDownError(RequestError):

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from station.actions.receipt import Receipt
 from station.board import SlotBoard
+from station.catalogue.exports import ExportRow
 from station.catalogue.views import (
     AlarmView,
     BindingView,
@@ -189,8 +190,72 @@ class CasesPage:
 
 
 @dataclass(frozen=True, slots=True)
+class JobView:
+    """A package in a place: `place` None is the station itself, else a disk's path. States and steps are codes.
+
+    `state` is waiting, running, ready, gone (it was made, and lies there no more) or failed with a `problem`.
+    """
+
+    place: str | None
+    state: str
+    step: str
+    per_mille: int
+    problem: str | None = None
+    clip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportView:
+    """An export as one visitor sees it; `can_fetch`: a package lies here and may be downloaded by them."""
+
+    row: ExportRow
+    jobs: tuple[JobView, ...] = ()
+    can_decide: bool = False
+    can_produce: bool = False
+    can_fetch: bool = False
+
+    @property
+    def state(self) -> str:
+        """Where it stands: requested, refused, approved, making, failed, ready or produced (and fetched since)."""
+        states = {job.state for job in self.jobs}
+        if states & {"waiting", "running"}:
+            return "making"
+        if "ready" in states:
+            return "ready"
+        return "failed" if "failed" in states else self.row.status
+
+    @property
+    def waits_for_me(self) -> bool:
+        """Tell whether the visitor is the one who has to do something."""
+        return self.can_decide or (self.can_produce and self.state in ("approved", "failed"))
+
+
+@dataclass(frozen=True, slots=True)
+class ExportsPage:
+    """exports.html."""
+
+    exports: tuple[ExportView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPage:
+    """export.html and its part export_state.html. `disks` are (path, free bytes or None); `two_parts`: an approver
+    who asked or handles the case, and so does not decide.
+    """
+
+    view: ExportView
+    disks: tuple[tuple[str, int | None], ...] = ()
+    two_parts: bool = False
+    can_open_case: bool = False
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CasePage:
-    """case.html. `posters` as on ClipsPage; `cases` are those a matter may be resolved into."""
+    """case.html. `posters` as on ClipsPage; `cases` are those a matter may be resolved into.
+
+    `exports`: the packages asked for; `can_ask` for one more, for a reason of `export_reasons`.
+    """
 
     detail: TargetDetail
     can_submit: bool
@@ -200,6 +265,10 @@ class CasePage:
     cases: tuple[TargetRow, ...] = ()
     bindings: tuple[BindingView, ...] = ()
     problem: str | None = None
+    exports: tuple[ExportView, ...] = ()
+    can_ask: bool = False
+    export_reasons: tuple[str, ...] = ()
+    export_problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Subject(StrEnum):
     CLIP = "clip"
     TARGET = "target"
     BINDING = "binding"
+    EXPORT = "export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ _PERSON = Policy(Who.PERSON)
 _SEEING = frozenset({Role.OFFICER, Role.CLERK, Role.HANDLER, Role.REVIEWER, Role.APPROVER, Role.INSPECTOR})
 _TAGGING = frozenset({Role.OFFICER, Role.CLERK})
 _OPENING = frozenset({Role.CLERK, Role.HANDLER})
+_EXPORTING = frozenset({Role.HANDLER, Role.APPROVER, Role.CLERK, Role.INSPECTOR})
 
 
 def _roles(*roles: Role, subject: Subject = Subject.NONE) -> Policy:
@@ -89,6 +91,13 @@ POLICIES: dict[str, Policy] = {
     "GET /cases/{target}": _roles(*_SEEING, subject=Subject.TARGET),
     "POST /cases/{target}/submit": _roles(Role.HANDLER, subject=Subject.TARGET),
     "POST /cases/{target}/resolve": _roles(*_OPENING, subject=Subject.TARGET),
+    "POST /cases/{target}/exports": _roles(Role.HANDLER, subject=Subject.TARGET),
+    "GET /exports": _roles(*_EXPORTING),
+    "GET /exports/{export}": _roles(*_EXPORTING, subject=Subject.EXPORT),
+    "POST /exports/{export}/approve": _roles(Role.APPROVER, subject=Subject.EXPORT),
+    "POST /exports/{export}/refuse": _roles(Role.APPROVER, subject=Subject.EXPORT),
+    "POST /exports/{export}/produce": _roles(Role.CLERK, subject=Subject.EXPORT),
+    "GET /exports/{export}/package": _roles(Role.CLERK, subject=Subject.EXPORT),
     "GET /ledger": _roles(Role.AUDITOR),
     "GET /people": _roles(Role.ADMIN),
     "POST /people": _roles(Role.ADMIN),

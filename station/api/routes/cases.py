@@ -6,7 +6,7 @@ from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from station.actions import targets
+from station.actions import exports, targets
 from station.actions.bind import BINDERS
 from station.actions.problems import ProblemError
 from station.api.context import Visit, station_of, visit_of
@@ -14,11 +14,14 @@ from station.api.forms import choice
 from station.api.pages import CasePage, CasesPage
 from station.api.render import render
 from station.api.routes.clips import list_posters
+from station.api.routes.exports import view_exports
 from station.catalogue import checks
+from station.catalogue.exports import list_exports, part_in_case
 from station.catalogue.targets import list_targets, target_detail
 from station.catalogue.views import TargetDetail, TargetRow
 from station.database import Session
 from station.digest import is_id
+from station.records.export_entries import ExportReason
 from station.records.terms import Role, TargetKind
 
 _RESOLVERS = frozenset({Role.CLERK, Role.HANDLER})
@@ -71,16 +74,21 @@ def open_case(
 
 def case_page(request: Request, target: str) -> Response:
     """Show a target with its clips."""
-    return _case(request, target, None)
+    return show_case(request, target)
 
 
-def _case(request: Request, target: str, problem: str | None) -> Response:
+def show_case(
+    request: Request, target: str, problem: str | None = None, *, export_problem: str | None = None
+) -> Response:
+    """Return the case's page, with what was wrong with a form sent from it."""
     station, visit = station_of(request), visit_of(request)
     with station.database.read() as session:
         detail = target_detail(session, visit.viewer, target)
         handlers = _handlers(session, visit, target)
         editing = _may_resolve(visit, detail)
         cases = list_targets(session, visit.viewer, kind="case", status="open") if editing else ()
+        packages = view_exports(station, session, visit, list_exports(session, visit.viewer, target=target))
+        asking = exports.may_ask(visit.viewer, part_in_case(session, target, visit.person.person))
     page = CasePage(
         detail=detail,
         can_submit=_may_submit(visit, detail, handlers),
@@ -89,8 +97,12 @@ def _case(request: Request, target: str, problem: str | None) -> Response:
         posters=list_posters(station, visit, detail.clips, "GET /cases/{target}"),
         cases=tuple(row for row in cases if row.target != target),
         problem=problem,
+        exports=packages,
+        can_ask=asking and detail.row.kind == TargetKind.CASE and bool(detail.clips),
+        export_reasons=tuple(each.value for each in ExportReason),
+        export_problem=export_problem,
     )
-    return render(request, "case.html", page, visit=visit, status=200 if problem is None else 409)
+    return render(request, "case.html", page, visit=visit, status=409 if problem or export_problem else 200)
 
 
 def _handlers(session: Session, visit: Visit, target: str) -> frozenset[str]:
@@ -118,8 +130,32 @@ def submit_case(request: Request, target: str) -> Response:
     try:
         targets.submit_case(station.custody, visit.viewer, visit.actor, target)
     except ProblemError as error:
-        return _case(request, target, error.code)
+        return show_case(request, target, error.code)
     return RedirectResponse(f"/cases/{target}", 303)
+
+
+def ask_for_export(
+    request: Request,
+    target: str,
+    clip: Annotated[list[str] | None, Form()] = None,
+    reason: Annotated[str, Form()] = "",
+    words: Annotated[str, Form()] = "",
+    playable: Annotated[str, Form()] = "",
+    disclosure: Annotated[str, Form()] = "",
+) -> Response:
+    """申请电子证据包: ask for a package of the case."""
+    station, visit = station_of(request), visit_of(request)
+    try:
+        chosen = choice(reason, ExportReason)
+        if chosen is None:
+            raise ProblemError("reason_missing", "No reason was chosen")
+        if not clip:
+            raise ProblemError("clips_missing", "No clips were chosen")
+        wanted = exports.Wanted(chosen, words, tuple(clip), bool(playable), bool(disclosure))
+        export = exports.ask(station.custody, visit.viewer, visit.actor, target, wanted)
+    except ProblemError as error:
+        return show_case(request, target, export_problem=error.code)
+    return RedirectResponse(f"/exports/{export}", 303)
 
 
 def resolve_matter(
@@ -146,7 +182,7 @@ def resolve_matter(
             title=title,
         )
     except ProblemError as error:
-        return _case(request, target, error.code)
+        return show_case(request, target, error.code)
     return RedirectResponse(f"/cases/{case or target}", 303)
 
 
@@ -164,4 +200,5 @@ ROUTES = (
     ("GET", "/cases/{target}", case_page),
     ("POST", "/cases/{target}/submit", submit_case),
     ("POST", "/cases/{target}/resolve", resolve_matter),
+    ("POST", "/cases/{target}/exports", ask_for_export),
 )
