@@ -171,7 +171,18 @@ hand_over() {
 	chown -R station-transcode:station "$HOME_FOLDER/derived"
 	chown root:station "$HOME_FOLDER/database/station.db" "$HOME_FOLDER"/{station.toml,log.vkey,vault.id}
 	chmod 0660 "$HOME_FOLDER/database/station.db"
+	seal_key
 	chown -R station-sign:station-sign "$HOME_FOLDER/keys" # last: by it a second run sees that this one was whole
+}
+
+# The key as a credential that opens on this machine alone; where systemd has no such thing it stays a file of its owner.
+seal_key() {
+	if booted && command -v systemd-creds >/dev/null; then
+		"$PREFIX/.venv/bin/station" key seal --home "$HOME_FOLDER" ||
+			say "the key could not be sealed: it stays a file that only station-sign can read"
+	else
+		say "no systemd-creds here: the key stays a file that only station-sign can read"
+	fi
 }
 
 start() {

@@ -15,6 +15,7 @@ from station.database import Database
 from station.errors import LedgerError, StationError
 from station.evidence.store import LocalStore
 from station.ledger import log
+from station.ledger.sign import Signer
 from station.state import work
 
 Grade = Literal["ok", "warn", "bad"]
@@ -37,6 +38,7 @@ def examine(home: Home, database: Database, custody: Custody, store: LocalStore)
         _space(home, store),
         _encryption(home),
         _signer(custody),
+        _key(home),
         *_database(database),
         _outside_anchor(home, database),
         Finding("database", "ok", "SQLite" if database.is_sqlite else "PostgreSQL"),
@@ -78,6 +80,15 @@ def _signer(custody: Custody) -> Finding:
     except LedgerError:
         return Finding("signer", "bad", "no")
     return Finding("signer", "ok", "yes")
+
+
+def _key(home: Home) -> Finding:
+    """Tell where the log's private key is kept: `file`, `sealed` by systemd, or `pkcs11`."""
+    try:
+        store = str(Signer(home).describe()["store"])
+    except (LedgerError, KeyError):
+        return Finding("log_key", "bad", "")
+    return Finding("log_key", "ok", store)
 
 
 def _database(database: Database) -> tuple[Finding, ...]:

@@ -84,7 +84,7 @@ def _credentials() -> list[Path]:
 
 def save_first(folder: Path, key: SigningKey) -> None:
     """Keep the first key of a new log; raises ConflictError."""
-    if (folder / keys.KEY_FILE).exists() or (folder / SEALED_FOLDER).exists():
+    if (folder / keys.KEY_FILE).exists() or any((folder / SEALED_FOLDER).glob("*")):
         raise ConflictError(f"There is a key in {folder} already", kept="It was not touched")
     keys.save_key(folder, key)
 
