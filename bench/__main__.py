@@ -45,19 +45,24 @@ def intake_lines(quick: bool) -> Iterator[Line]:
 
 
 def ledger_lines(quick: bool) -> Iterator[Line]:
-    """Yield entries a second: appended one by one, grouped, signed, and audited."""
+    """Yield entries a second: appended one by one, grouped, signed; and audit and proof of a large log."""
     runs: tuple[tuple[str, Callable[[Path, int], ledger.Rate], int], ...] = (
         ("appended one a transaction, per second", ledger.append_single, 300),
         ("appended 100 a transaction, per second", ledger.append_grouped, 20_000),
         ("appended and signed one by one, per second", ledger.append_signed, 100),
-        ("audited of 100,000, per second", ledger.audit, 100_000),
     )
     for name, work, entries in runs:
         with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix="bench-ledger-") as folder:
             rate = work(Path(folder) / "log", max(10, entries // 100) if quick else entries)
         yield Line("ledger", name, rate.per_second)
-        if work is ledger.audit:
-            yield Line("ledger", "audit, seconds", rate.seconds)
+    with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix="bench-ledger-") as folder:
+        entries = 10_000 if quick else ledger.ENTRIES
+        found = ledger.large_log(Path(folder) / "log", entries)
+    yield Line("ledger", f"audit of {entries:,} entries, seconds", found.audit.seconds, 60)
+    yield Line("ledger", "audit, peak memory of the process, MB", found.memory_mb)
+    yield Line("ledger", f"proof of one of {entries:,} entries, median ms", found.proof_median_ms, 5)
+    yield Line("ledger", "proof, p95 ms", found.proof_p95_ms)
+    yield Line("ledger", "load of the machine at the end", found.load)
 
 
 def plugging_lines(quick: bool) -> Iterator[Line]:

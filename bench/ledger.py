@@ -1,9 +1,11 @@
-"""How fast the ledger takes entries, and how fast it is audited.
+"""How fast the ledger takes entries, and how fast it is audited and proven.
 
 Each function works in a folder that the caller gives and may throw away; the disk it lies on is what is measured,
 since every transaction is on the disk when it returns. Nothing here judges; figures are per second of wall time.
 """
 
+import os
+import resource
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +15,13 @@ from station.config import Home, Settings
 from station.database import Database, sqlite_url
 from station.ledger import log, tables
 from station.ledger.audit_source import audit_database
+from station.ledger.extract import prove_entries
 from station.ledger.keys import new_origin
 from station.ledger.sign import Signer, create_home_key
 from station.records.draft import Draft
 
-ENTRIES = 100_000
+ENTRIES = 1_000_000
+_PROOFS = 300
 GROUP = 100
 _FILLING = 1000  # entries a transaction where only the result counts
 
@@ -57,8 +61,19 @@ def append_signed(folder: Path, entries: int = 100) -> Rate:
     return Rate(entries, clock.monotonic() - start)
 
 
-def audit(folder: Path, entries: int = ENTRIES) -> Rate:
-    """Audit a signed log of `entries` entries with payloads, parts, index and tree, which must be sound."""
+@dataclass(frozen=True, slots=True)
+class LargeLog:
+    """A log of many entries: its audit, that process's peak memory in MB, one proof in ms, and the load meanwhile."""
+
+    audit: Rate
+    memory_mb: float
+    proof_median_ms: float
+    proof_p95_ms: float
+    load: float
+
+
+def large_log(folder: Path, entries: int = ENTRIES) -> LargeLog:
+    """Fill a log, audit it, which must find it sound, and prove entries of it, each as if it were the only one."""
     home, database = _new_log(folder)
     signer = Signer(home)
     for first in range(0, entries, _FILLING):
@@ -69,18 +84,24 @@ def audit(folder: Path, entries: int = ENTRIES) -> Rate:
     seconds = clock.monotonic() - start
     assert outcome.sound, outcome.findings
     assert outcome.signed_size == entries
-    return Rate(entries, seconds)
+    memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    took = sorted(_prove(database, seq * entries // _PROOFS) for seq in range(_PROOFS))
+    return LargeLog(
+        Rate(entries, seconds),
+        memory_mb,
+        proof_median_ms=took[_PROOFS // 2],
+        proof_p95_ms=took[_PROOFS * 95 // 100],
+        load=os.getloadavg()[0],
+    )
 
 
-def results(folder: Path) -> dict[str, float]:
-    """Return all figures: name to entries per second."""
-    measured = {
-        "appends single": append_single,
-        "appends grouped by 100": append_grouped,
-        "appends single, each signed": append_signed,
-        "audit of 100,000 entries": audit,
-    }
-    return {name: measure(folder / str(number)).per_second for number, (name, measure) in enumerate(measured.items())}
+def _prove(database: Database, seq: int) -> float:
+    start = clock.monotonic()
+    with database.read() as session:
+        checkpoint = log.latest_checkpoint(session)
+        assert checkpoint is not None
+        prove_entries(session, [seq], checkpoint)
+    return (clock.monotonic() - start) * 1000
 
 
 def _append(folder: Path, entries: int, group: int) -> Rate:
