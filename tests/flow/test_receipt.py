@@ -39,7 +39,7 @@ def test_the_receipt_names_what_was_taken_in_under_a_checkpoint_that_covers_it(s
     with station.database() as database, database.read() as session:
         receipt = make_receipt(station.home, session, docking)
     assert {clip.sha256 for clip in receipt.clips} | {receipt.listing} == {path.name for path in station.blobs()}
-    assert (receipt.docking.counts, receipt.more) == ({"new": 3}, 0)
+    assert (receipt.docking.counts["new"], receipt.more) == (3, 0)
     checkpoint = verify_checkpoint(receipt.checkpoint, home_verifier(station.home))
     assert checkpoint.size == receipt.log_size > receipt.seq
 

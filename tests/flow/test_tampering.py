@@ -16,7 +16,9 @@ import pytest
 from station.actions.verify import check_clips
 from station.catalogue.tables import metadata as catalogue_metadata
 from station.custody import Custody
+from station.ledger import anchors, log
 from station.ledger import tables as ledger_tables
+from station.ledger.cosign import CosigningKey
 from station.ledger.verify import audit_export
 from station.records.docking_entries import HolderIssued
 from station.records.entries import Actor
@@ -49,10 +51,24 @@ def filled_home(blank_home: Path, tmp_path_factory: pytest.TempPathFactory) -> P
         station.dock(place / "half.img")
         with station.custody() as custody:
             fill_all_tables(custody, station.rows("SELECT clip FROM catalogue_clip ORDER BY path")[0][0])
+        cosign(station, 8)
         assert station.verify()["code"] == 0
         empty = [name for name in (*LEDGER, *CATALOGUE) if station.rows(f"SELECT count(*) FROM {name}") == [(0,)]]  # noqa: S608
         assert empty == ["erasure"], "every table has rows to tamper with; erasures are tests/unit/ledger's"
     return root
+
+
+def cosign(station: Station, times: int) -> None:
+    """Keep cosignatures of a witness over the latest checkpoint, and name the witness in the settings."""
+    key = CosigningKey("witness.example/w", bytes(32))
+    (station.root / "station.toml").write_text(f'[[witnesses]]\nvkey = "{key.verifier}"\n')
+    with station.database() as database, database.write() as session:
+        checkpoint = log.latest_checkpoint(session)
+        assert checkpoint is not None
+        for time in range(times):
+            line = key.cosign(anchors.checkpoint_text_at(session, checkpoint.size), time).line().encode()
+            said = anchors.posix_time(time)
+            anchors.store_anchor(session, checkpoint.size, "cosignature", str(key.verifier), line, said)
 
 
 @pytest.fixture
@@ -169,6 +185,7 @@ def changed(value: object) -> object:
 @pytest.mark.parametrize("table", [name for name in LEDGER if name != "erasure"])
 def test_one_changed_row_of_the_ledger_is_named_by_verify_and_audit(filled: Station, table: str) -> None:
     columns = {"record": "record", "payload": "payload", "part": "part", "subject": "subject", "node": "hash"}
+    columns["anchor"] = "data"
     column = columns.get(table, "note")
     with connect(filled) as connection:
         rows = connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608

@@ -19,6 +19,7 @@ from tests.unit.api.conftest import ADDRESS, FROM_OUR_PAGES
 
 ALL = "officer clerk handler reviewer approver inspector auditor admin"
 SEEING = "officer clerk handler reviewer approver inspector"
+SWEEPING = "clerk reviewer approver inspector auditor"
 # Route: the roles that get in; `*` everybody, `screen` the screen beside the slots and anybody logged in.
 EXPECTED = {
     "GET /": "*",
@@ -45,6 +46,14 @@ EXPECTED = {
     "GET /clips/{clip}/media": SEEING,
     "POST /clips/{clip}/open": "inspector",
     "POST /clips/{clip}/verify": SEEING,
+    "GET /clips/{clip}/proof": SEEING,
+    "GET /verify": f"{SEEING} auditor",
+    "POST /verify/all": SWEEPING,
+    "POST /verify/case": SEEING,
+    "POST /verify/clip": SEEING,
+    "POST /verify/file": SWEEPING,
+    "GET /verify/checks/{check}": f"{SEEING} auditor",
+    "POST /verify/checks/{check}/cancel": f"{SEEING} auditor",
     "POST /clips/{clip}/amend": "officer clerk",
     "POST /clips/{clip}/sensitivity": SEEING,
     "GET /bind": "officer clerk",
@@ -63,6 +72,12 @@ EXPECTED = {
     "POST /exports/{export}/refuse": "approver",
     "POST /exports/{export}/produce": "clerk",
     "GET /exports/{export}/package": "clerk",
+    "GET /disposal": "clerk approver",
+    "POST /disposal": "clerk",
+    "GET /disposal/{disposal}": "clerk approver",
+    "POST /disposal/{disposal}/decide": "approver",
+    "POST /holds": "clerk handler reviewer approver inspector",
+    "POST /holds/{hold}/lift": "approver",
     "GET /ledger": "auditor",
     "GET /people": "admin",
     "POST /people": "admin",
