@@ -9,7 +9,7 @@ from markupsafe import Markup
 from station.actions.receipt import Receipt, ReceiptClip, qr_svg
 from station.api import pages
 from station.board import SlotBoard
-from station.catalogue import views
+from station.catalogue import exports, views
 from station.records.terms import EnforcementStage, NoneReason, Role, Sensitivity, TargetKind
 
 STAGES = tuple(stage.value for stage in EnforcementStage)
@@ -195,6 +195,31 @@ QUARANTINE = (
 )  # fmt: skip
 
 
+EXPORT = exports.ExportRow(
+    "e5vkt2m4qzq6wmxw5a3o7r6c2i", "case1", CASE.number, CASE.title, OFFICER.unit, ("c01", "c06", "c07"), 3_184_300_221, 2,
+    "court", "当事人对行政处罚决定不服提起诉讼，人民法院通知举证，需提交现场检查及询问过程的音像记录", True, True, "requested",
+    "2026-11-22T10:20:00.000000Z", "liuyang", "刘洋", None, None, "", None, None, None, None, None, None,
+)  # fmt: skip
+APPROVED = replace(EXPORT, status="approved", decided_at="2026-11-22T10:40:00.000000Z", decided_by_name="周建国")
+PRODUCED = replace(APPROVED, status="produced", produced_at="2026-11-22T11:02:00.000000Z", produced_by_name="李芳", log_size=1893,
+                   tagmanifest="2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", size_bytes=3_412_004_118, files=87)  # fmt: skip
+REFUSED = replace(EXPORT, export="r5vkt2m4qzq6wmxw5a3o7r6c2i", reason="other", status="refused", decided_at="2026-11-22T10:40:00.000000Z", decided_by_name="周建国", decision="申请范围过大，请只申请现场检查部分")
+APPROVER = person("zhou", "周建国", Role.APPROVER)
+
+
+def export_view(row: exports.ExportRow, *jobs: pages.JobView, **may: bool) -> pages.ExportView:
+    return pages.ExportView(row, jobs, **may)
+
+
+EXPORT_VIEWS = (
+    export_view(EXPORT, can_decide=True),
+    export_view(replace(PRODUCED, export="p1", reason="transfer", words=""), pages.JobView(None, "ready", "files", 1000), can_produce=True, can_fetch=True),
+    export_view(replace(APPROVED, export="p2", reason="reconsideration"), pages.JobView(None, "running", "files", 430)),
+    export_view(REFUSED),
+)
+DISKS = (("/media/KINGSTON", 58_200_000_000), ("/media/送检盘", None))
+
+
 @dataclass(frozen=True)
 class Shown:
     template: str
@@ -292,6 +317,17 @@ PAGES: dict[str, Shown] = {
     "targets-none": Shown("targets_found.html", (), CLERK, "/targets/find?q=x"),
     "cases": Shown("cases.html", pages.CasesPage(TARGETS, {}, PEOPLE, KINDS[:3]), CLERK, "/cases"),
     "cases-empty": Shown("cases.html", pages.CasesPage((), {}, (), ()), OFFICER, "/cases"),
+    "exports": Shown("exports.html", pages.ExportsPage(EXPORT_VIEWS), APPROVER, "/exports"),
+    "exports-none": Shown("exports.html", pages.ExportsPage(()), CLERK, "/exports"),
+    "export-decide": Shown("export.html", pages.ExportPage(export_view(EXPORT, can_decide=True)), APPROVER, "/exports/x"),
+    "export-own": Shown("export.html", pages.ExportPage(export_view(EXPORT), two_parts=True, can_open_case=True, problem="export_two_parts"), HANDLER, "/exports/x"),
+    "export-produce": Shown("export.html", pages.ExportPage(export_view(APPROVED, can_produce=True), DISKS, can_open_case=True), CLERK, "/exports/x"),
+    "export-making": Shown("export.html", pages.ExportPage(export_view(APPROVED, pages.JobView(None, "running", "copies", 430), pages.JobView("/media/KINGSTON", "waiting", "copies", 0), can_produce=True), DISKS, can_open_case=True), CLERK, "/exports/x"),
+    "export-failed": Shown("export.html", pages.ExportPage(export_view(APPROVED, pages.JobView(None, "failed", "files", 0, "export_damaged", "c01"), can_produce=True), can_open_case=True), CLERK, "/exports/x"),
+    "export-ready": Shown("export.html", pages.ExportPage(export_view(PRODUCED, pages.JobView(None, "ready", "files", 1000), pages.JobView("/media/KINGSTON", "written", "files", 1000), can_produce=True, can_fetch=True), DISKS, can_open_case=True), CLERK, "/exports/x"),
+    "export-refused": Shown("export.html", pages.ExportPage(export_view(REFUSED), can_open_case=True), HANDLER, "/exports/x"),
+    "export-state": Shown("export_state.html", pages.ExportPage(export_view(APPROVED, pages.JobView(None, "running", "files", 430)), ()), CLERK, "/exports/x"),
+    "case-asking": Shown("case.html", pages.CasePage(views.TargetDetail(CASE, (ROWS[0], ROWS[5]), history(), {}), True, False, False, POSTERS, exports=EXPORT_VIEWS[1:], can_ask=True, export_reasons=("court", "reconsideration", "transfer", "review", "supervision", "other"), export_problem="reason_missing"), HANDLER, "/cases/case1"),
     "case": Shown("case.html", pages.CasePage(views.TargetDetail(CASE, (ROWS[0], ROWS[5], ROWS[6], ROWS[10]), history(), {"c01": ("place",), "c07": ("time", "proves")}), True, True, True, POSTERS), HANDLER, "/cases/case1"),
     "matter": Shown("case.html", pages.CasePage(views.TargetDetail(MATTER, (), ()), False, True, True, POSTERS, (CASE,)), CLERK, "/cases/matter1"),
     "ledger": Shown("ledger.html", pages.LedgerPage(1893, "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
