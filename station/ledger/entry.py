@@ -22,7 +22,7 @@ from station.records.draft import Json
 VERSION = 1
 FIRST_PREV = sha256(b"").hexdigest()
 PARTS_BYTES = 64 * 1024
-RECORD_BYTES = 64 * 1024
+RECORD_BYTES = 64 * 1024 - 1  # so that its length fits the two bytes that an entry bundle has for it
 NESTING = 32
 LARGEST_INTEGER = 2**53 - 1  # RFC 8785 section 3.2.2.3: beyond it, numbers differ between readers
 ERASED = "payload.erased"
