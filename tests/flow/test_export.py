@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from station.actions.export_state import read_export
 from station.actions.produce import produce
+from station.derive.layout import proxy_path
 from station.ledger import log
 from station.package import verifiers
 from station.records.case_entries import ClipAmended, ClipBound, ClipClassified, TargetOpened, TargetResolved
@@ -318,6 +319,23 @@ def test_the_same_export_made_again_is_the_same_bytes_but_for_date_and_seal(case
 
 def _without_date(info: bytes) -> list[str]:
     return [line for line in info.decode().splitlines() if not line.startswith("Bagging-Date: ")]
+
+
+def test_a_playable_copy_lies_apart_with_its_lineage(cased: Station, tmp_path: Path) -> None:
+    clip = clips_of(cased)["whole"]
+    copy = proxy_path(cased.home.derived, sha(WHOLE))
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(b"a copy")
+    folder = made(export(cased, tmp_path / "out"))
+    path = f"data/playable/{clip}.mp4"
+    assert (folder / path).read_bytes() == b"a copy"
+    package = json.loads((folder / "data/package.json").read_bytes())
+    assert package["derived"] == [{"kind": "playable", "of": clip, "path": path, "sha256": sha(b"a copy")}]
+    (told,) = json.loads((folder / f"data/clips/{clip}.json").read_bytes())["derived"]
+    assert (told["path"], told["sha256"]) == (path, sha(b"a copy"))
+    assert "it is not the original" in told["description"]["en"]
+    without = made(export(cased, tmp_path / "bare", "--originals-only"))
+    assert not (without / "data/playable").exists()
 
 
 def test_a_case_without_recordings_is_refused_and_nothing_is_entered(cased: Station, tmp_path: Path) -> None:
