@@ -339,7 +339,7 @@ PAGES: dict[str, Shown] = {
     "alarms": Shown("alarms.html", pages.AlarmsPage((views.AlarmView("a1", "clip_conflicted", "clip:c10", "DCAM_J800000.mp4: 9f86… → 2c26…", "2026-11-22T10:15:00.000000Z"),)), CLERK, "/alarms"),
     "alarms-none": Shown("alarms.html", pages.AlarmsPage(()), ADMIN, "/alarms"),
     "me": Shown("me.html", pages.MePage(HANDLER, "2026-11-22T10:15:00.000000Z", "password", None, "password_changed"), HANDLER, "/me"),
-    "health": Shown("health.html", pages.HealthPage((pages.HealthCheck("vault", "ok", "/srv/vault"), pages.HealthCheck("free_space", "warn", "41.2 GB"), pages.HealthCheck("signer", "bad", "no"))), ADMIN, "/health"),
+    "health": Shown("health.html", pages.HealthPage((pages.HealthCheck("vault", "ok", "/srv/vault"), pages.HealthCheck("free_space", "warn", "41.2 GB"), pages.HealthCheck("signer", "bad", "no"), pages.HealthCheck("outside_anchor", "warn", "93600"), pages.HealthCheck("outside_anchor", "warn", "never"))), ADMIN, "/health"),
     "error-404": Shown("error.html", pages.ErrorPage(404, "not_found"), OFFICER, "/clips/none"),
     "error-500": Shown("error.html", pages.ErrorPage(500, "internal"), None, "/clips/none"),
 }  # fmt: skip

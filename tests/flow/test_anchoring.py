@@ -427,6 +427,22 @@ def test_the_age_of_the_last_anchor_is_judged(
     assert abs(state.seconds - hours * 3600) < 60
 
 
+def test_the_health_says_how_old_the_last_anchor_is_or_why_there_is_none(station: Station, outside: Outside) -> None:
+    def line() -> dict[str, str]:
+        found: dict[str, str] = station.run("health", "--json").document()["outside_anchor"]
+        return found
+
+    assert line() == {"state": "warn", "value": "never"}
+    ask(station)
+    assert line()["state"] == "ok"
+    assert int(line()["value"]) < 60
+    set_up(station)
+    assert line()["state"] == "warn", "nobody is asked any more"
+    mark = halt.Halt("witness_larger_log", "w+0+0", 9, 1, clock.timestamp())
+    halt.stop_signing(station.home.run, mark)
+    assert line() == {"state": "bad", "value": "halted"}
+
+
 def test_a_witness_that_is_asked_no_more_still_counts(station: Station, outside: Outside) -> None:
     ask(station)
     set_up(station, *[("", vkey) for _, vkey in _named(station)])
