@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 
 from station import clock
-from station.actions import anchors, checking, copying, rereading, scrubbing, witness
+from station.actions import anchors, checking, copying, disposal_run, erasure, rereading, scrubbing, witness
 from station.config import Home
 from station.custody import Custody
 from station.database import Database
@@ -39,6 +39,8 @@ class Chore:
 
 # Each asks for itself whether it is time (settings), so a short period only means that it is asked often.
 CHORES: tuple[Chore, ...] = (
+    Chore("erasure", 60.0, erasure.run),
+    Chore("disposal", 60.0, disposal_run.run),
     Chore("anchors", 1.0, anchors.run),
     Chore("witness_alarms", 60.0, witness.run),
     Chore("checks", 2.0, checking.run),

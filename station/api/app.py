@@ -27,7 +27,19 @@ from station.api.context import Station
 from station.api.events import BoardFeed
 from station.api.guard import Guard
 from station.api.render import WEB_FOLDER, load_assets, load_templates
-from station.api.routes import admin, binding, cases, clips, dock, exports, oversight, receipts, ways_in
+from station.api.routes import (
+    admin,
+    binding,
+    cases,
+    clips,
+    disposal,
+    dock,
+    exports,
+    oversight,
+    receipts,
+    verifying,
+    ways_in,
+)
 from station.config import Home
 from station.custody import Custody
 from station.database import Database
@@ -38,7 +50,7 @@ from station.state import accounts, secrets, sessions
 
 _TICK_SECONDS = 20.0
 _ASSETS = "/assets"
-_AREAS = (ways_in, dock, clips, binding, cases, oversight, admin, receipts, exports)
+_AREAS = (ways_in, dock, clips, binding, cases, oversight, admin, receipts, verifying, exports, disposal)
 _STREAMS = frozenset({"GET /dock/events"})
 _logger = structlog.get_logger(__name__)
 

@@ -46,6 +46,9 @@ _KIOSK = Policy(Who.KIOSK)
 _PERSON = Policy(Who.PERSON)
 # design, Roles: auditor and admin see no footage; a person with several roles may do what any of them may.
 _SEEING = frozenset({Role.OFFICER, Role.CLERK, Role.HANDLER, Role.REVIEWER, Role.APPROVER, Role.INSPECTOR})
+SEEING = _SEEING
+# Who may have everything re-read, and ask whether a file is ours: those who examine, not those who record.
+SWEEPING = frozenset({Role.CLERK, Role.REVIEWER, Role.APPROVER, Role.INSPECTOR, Role.AUDITOR})
 _TAGGING = frozenset({Role.OFFICER, Role.CLERK})
 _OPENING = frozenset({Role.CLERK, Role.HANDLER})
 _EXPORTING = frozenset({Role.HANDLER, Role.APPROVER, Role.CLERK, Role.INSPECTOR})
@@ -80,6 +83,14 @@ POLICIES: dict[str, Policy] = {
     "GET /clips/{clip}/media": _roles(*_SEEING, subject=Subject.CLIP),
     "POST /clips/{clip}/open": _roles(Role.INSPECTOR, subject=Subject.CLIP),
     "POST /clips/{clip}/verify": _roles(*_SEEING, subject=Subject.CLIP),
+    "GET /clips/{clip}/proof": _roles(*_SEEING, subject=Subject.CLIP),
+    "GET /verify": _roles(*_SEEING, Role.AUDITOR),
+    "POST /verify/all": _roles(*SWEEPING),
+    "POST /verify/case": _roles(*_SEEING),
+    "POST /verify/clip": _roles(*_SEEING),
+    "POST /verify/file": _roles(*SWEEPING),
+    "GET /verify/checks/{check}": _roles(*_SEEING, Role.AUDITOR),
+    "POST /verify/checks/{check}/cancel": _roles(*_SEEING, Role.AUDITOR),
     "POST /clips/{clip}/amend": _roles(*_TAGGING, subject=Subject.CLIP),
     "POST /clips/{clip}/sensitivity": _roles(*_SEEING, subject=Subject.CLIP),
     "GET /bind": _roles(*_TAGGING),
@@ -98,6 +109,12 @@ POLICIES: dict[str, Policy] = {
     "POST /exports/{export}/refuse": _roles(Role.APPROVER, subject=Subject.EXPORT),
     "POST /exports/{export}/produce": _roles(Role.CLERK, subject=Subject.EXPORT),
     "GET /exports/{export}/package": _roles(Role.CLERK, subject=Subject.EXPORT),
+    "GET /disposal": _roles(Role.CLERK, Role.APPROVER),
+    "POST /disposal": _roles(Role.CLERK),
+    "GET /disposal/{disposal}": _roles(Role.CLERK, Role.APPROVER),
+    "POST /disposal/{disposal}/decide": _roles(Role.APPROVER),
+    "POST /holds": _roles(Role.CLERK, Role.HANDLER, Role.REVIEWER, Role.APPROVER, Role.INSPECTOR),
+    "POST /holds/{hold}/lift": _roles(Role.APPROVER),
     "GET /ledger": _roles(Role.AUDITOR),
     "GET /people": _roles(Role.ADMIN),
     "POST /people": _roles(Role.ADMIN),

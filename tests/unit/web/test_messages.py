@@ -16,6 +16,7 @@ from station.catalogue.history import HISTORY_CODES, LOOK_CODES
 from station.i18n import LOCALES, translator
 from station.records import terms
 from station.records.registry import ENTRY_TYPES
+from station.records.retention import load_rules
 from tests.unit.web import messages
 
 CJK = re.compile("[\u3400-\u9fff]")
@@ -51,6 +52,19 @@ _GROUPS: dict[str, Iterable[str]] = {
     "strength": ("password", "link", "console", "none"),
     "media": ("video", "audio", "photo"),
     "health_state": ("ok", "warn", "bad"),
+    "disposal_blocked": (
+        "no_rule",
+        "held",
+        "permanent",
+        "not_due",
+        "in_doubt",
+        "untagged",
+        "open",
+        "proposed",
+        "gone",
+    ),
+    "disposal_status": ("proposed", "approved", "refused", "completed"),
+    "retention": [rule.id for rule in load_rules()],
     "language": LOCALES,
 }
 # Chinese there is data, the same in every language: sample people and cases; how numbers are written and read.
