@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from station.actions.export_state import read_export
 from station.actions.produce import produce
 from station.derive.layout import proxy_path
 from station.ledger import log
+from station.ledger.cosign import CosignerKey, verify_cosignatures
 from station.package import verifiers
 from station.records.case_entries import ClipAmended, ClipBound, ClipClassified, TargetOpened, TargetResolved
 from station.records.entries import Actor, Entry, Proof, TimeRange
@@ -26,6 +28,7 @@ from station.records.export_entries import ExportReason, ExportRefused, ExportRe
 from station.records.log_entries import AccessOpened, PayloadErased
 from station.records.people_entries import PersonDescribed
 from station.records.terms import EnforcementStage, Sensitivity, Source, TargetKind
+from tests.fakes.outsiders import Authority, make_witness, stamping
 from tests.flow.images import footage, write_folder
 from tests.flow.stations import Said, Station, copy_home, signing
 from tests.unit.device.images import SECTOR, FatCard, short_entry
@@ -336,6 +339,30 @@ def test_a_playable_copy_lies_apart_with_its_lineage(cased: Station, tmp_path: P
     assert "it is not the original" in told["description"]["en"]
     without = made(export(cased, tmp_path / "bare", "--originals-only"))
     assert not (without / "data/playable").exists()
+
+
+def test_witnesses_and_time_stamps_over_its_checkpoint_go_along(cased: Station, tmp_path: Path) -> None:
+    witness = make_witness(tmp_path / "witness", "witness.example/w1")
+    said = cased.run("witness", "trust", (cased.root / "log.vkey").read_text())  # any home can do it; its folder counts
+    assert said.code == 0
+    shutil.copytree(cased.root / "witness" / "logs", witness.folder.path / "logs")
+    shutil.rmtree(cased.root / "witness")
+    authority = Authority(tmp_path / "authority")
+    with witness.serve() as url, stamping(authority) as stamper:
+        lines = [f'timestamp_authority = "{stamper}"', f'timestamp_certificates = "{authority.root}"', "[[witnesses]]"]
+        lines += [f'url = "{url}"', f'vkey = "{witness.vkey}"']
+        (cased.root / "station.toml").write_text("\n".join(lines) + "\n")
+        folder = made(export(cased, tmp_path / "out"))
+    note = (folder / "data/ledger/checkpoint").read_text()
+    assert set(verify_cosignatures(note, [CosignerKey.parse(witness.vkey)])) == {witness.vkey}
+    assert (folder / "data/ledger/witnesses.txt").read_text() == f"{witness.vkey}\n"
+    (stamp,) = (folder / "data/ledger/timestamps").iterdir()
+    assert authority.verifies(stamp.read_bytes(), note.partition("\n\n")[0] + "\n")
+    proofs = list((folder / "data/ledger/entries").glob("*.tlog-proof"))
+    assert proofs
+    assert all(proof.read_text().endswith(note) for proof in proofs)
+    again = made(cased.run("export", "--again", folder.name, "--out", tmp_path / "two", "--json"))
+    assert (again / "data/ledger/checkpoint").read_text() == note
 
 
 def test_a_case_without_recordings_is_refused_and_nothing_is_entered(cased: Station, tmp_path: Path) -> None:
