@@ -1,5 +1,6 @@
 """Stations that cosign each other's logs, a time stamping authority, and what both find that nobody inside can."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -30,13 +33,14 @@ from station.ledger.witness import Conflict
 from station.records.log_entries import AlarmRaised
 from station.stages import anchoring
 from station.stages.anchoring import Round, await_cosigned, gather_anchors, want_anchor
+from station.stages.erasing import Erasing, rule_of
 from tests.fakes.outsiders import Authority, OutsideWitness, make_witness, stamping
 from tests.flow.stations import Station, copy_home, signing
 
 
 def set_up(station: Station, *witnesses: tuple[str, str], **settings: str | int) -> None:
     """Write the station's settings: witnesses as (url, vkey)."""
-    lines = [f"{name} = {value!r}" for name, value in settings.items()]
+    lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
     for url, vkey in witnesses:
         lines += ["[[witnesses]]", f'url = "{url}"', f'vkey = "{vkey}"']
     (station.root / "station.toml").write_text("\n".join(lines) + "\n")
@@ -411,6 +415,21 @@ def test_fewer_cosignatures_than_asked_for_are_told_as_they_are(station: Station
     set_up(station, _named(station)[0], ("http://127.0.0.1:9", outside.witnesses[1].vkey))
     with station.database() as database:
         assert await_cosigned(station.home, database, Custody(station.home, database), 2).witnesses == 1
+
+
+@pytest.mark.parametrize("required", [0, 2])
+def test_the_step_of_erasing_has_its_tickets_checkpoint_cosigned_if_the_rule_asks_for_it(
+    station: Station, outside: Outside, required: int
+) -> None:
+    set_up(station, *_named(station), erase_recorders=True, erase_cosignatures=required)
+    profile: Any = SimpleNamespace(erase=SimpleNamespace(allowed=True))
+    meter: Any = None
+    with station.database() as database:
+        erasing = Erasing(station.home, database, Custody(station.home, database), meter, profile)
+        found = erasing._cosigned()
+    assert rule_of(station.home, profile).cosignatures_required == required
+    assert found.witnesses == required
+    assert found.checkpoint.note.count("— ") == 1 + required
 
 
 @pytest.mark.parametrize(("hours", "grade"), [(0, "ok"), (30, "warn"), (200, "bad")])
