@@ -113,7 +113,6 @@ class Settings(BaseModel):
     tpm_handle: str = Field(
         default="0x81020001", pattern=r"^0x81[0-9a-fA-F]{6}$", description="persistent handle of the key in the TPM"
     )
-    sm3: bool = Field(default=False, description="SM3 digests (国密) beside SHA-256 at intake")
     demo: bool = False
 
 

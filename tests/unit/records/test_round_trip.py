@@ -46,7 +46,7 @@ from station.records.export_entries import (
     ExportRequested,
     ExportTaken,
 )
-from station.records.log_entries import FileCompared, LogContinues, LogStarted, PayloadErased
+from station.records.log_entries import FileCompared, KeyRotated, LogContinues, LogStarted, PayloadErased
 from station.records.reading import BadRange, RawName, RawTimes
 from station.records.recorder_entries import (
     ClockMeasured,
@@ -87,6 +87,7 @@ NAMES = ClipNames(
 )
 MORE: tuple[Entry, ...] = (
     LogStarted(fact=LogStarted.Fact(origin="evidence-station/x", software="evidence-station 0")),
+    KeyRotated(fact=KeyRotated.Fact(old="x+aaaaaaaa+AQ==", new="x+bbbbbbbb+AQ==", store="file")),
     PayloadErased.model_validate({"fact": {"seq": 1, "part": "names", "digest": HEX, "ground": "court"}}),
     FileCompared(
         fact=FileCompared.Fact(check="k1", answer="original"),
