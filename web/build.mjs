@@ -20,7 +20,7 @@ const at = (...parts) => join(here, ...parts);
 const javascriptTarget = ["chrome109", "firefox115", "safari16.4"];
 const cssTargets = { chrome: 109 << 16, firefox: 115 << 16, safari: (16 << 16) | (4 << 8) };
 const assetLoaders = Object.fromEntries([".svg", ".png", ".webp", ".woff2"].map((suffix) => [suffix, "file"]));
-const bundledPackages = ["htmx.org", "@radix-ui/colors", "lucide-static"];
+const bundledPackages = ["htmx.org", "@noble/curves", "@noble/hashes", "@radix-ui/colors", "lucide-static"];
 
 // `@import "palette"`: each scale once, light and dark in one value, so that no selector has to repeat the other theme.
 const scales = ["slate", "indigo", "green", "amber", "red"];
@@ -94,11 +94,49 @@ async function sprite() {
   return `<!-- lucide, ISC licence --><svg xmlns="http://www.w3.org/2000/svg">${symbols.join("\n")}</svg>\n`;
 }
 
-async function licences() {
-  const texts = bundledPackages.map(
+async function licences(packages = bundledPackages) {
+  const texts = packages.map(
     async (name) => `${name}\n\n${await readFile(at("node_modules", name, "LICENSE"), "utf8")}`,
   );
   return (await Promise.all(texts)).join(`\n${"-".repeat(80)}\n\n`);
+}
+
+// The verifier in a court package is one file that opens from disk and reaches for nothing: script and style inside, each
+// allowed by its own digest, and the texts of the licences that ask to go along.
+async function verifier() {
+  const build = async (entry, more = {}) => {
+    const result = await esbuild.build({
+      absWorkingDir: here,
+      entryPoints: [`src/verify/${entry}`],
+      bundle: true,
+      write: false,
+      format: "iife",
+      minify: true,
+      charset: "utf8",
+      legalComments: "none",
+      target: javascriptTarget,
+      plugins: [palette],
+      logLevel: "warning",
+      ...more,
+    });
+    return result.outputFiles[0].contents;
+  };
+  const decoder = new TextDecoder();
+  const worker = decoder.decode(await build("worker.js"));
+  // A closing tag in a string would end the script element.
+  const script = decoder.decode(await build("page.js", { define: { WORKER_SOURCE: JSON.stringify(worker) } })).replaceAll("</", "<\\/");
+  const style = decoder.decode(minifyCss("verify/page.css", await build("page.css")));
+  const allowed = (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+  const values = {
+    policy:
+      `default-src 'none'; script-src ${allowed(script)}; style-src ${allowed(style)}; worker-src blob:; ` +
+      "base-uri 'none'; form-action 'none'",
+    style,
+    script,
+    licences: (await licences(["@noble/curves", "@noble/hashes", "@radix-ui/colors"])).replaceAll(/-{2,}/g, "—"),
+  };
+  const page = await readFile(at("src/verify/page.html"), "utf8");
+  return page.replaceAll(/\{(policy|style|script|licences)\}/g, (_, name) => values[name]);
 }
 
 function withHash(name, contents) {
@@ -117,6 +155,8 @@ const fresh = at("dist.new");
 await rm(fresh, { recursive: true, force: true });
 await mkdir(fresh);
 const manifest = {};
+// Packages get it by its plain name; nobody caches it.
+await writeFile(join(fresh, "verify.html"), await verifier());
 for (const { name, hashed, contents } of files) {
   const stored = hashed ? name : withHash(name, contents);
   await writeFile(join(fresh, stored), contents);
