@@ -219,7 +219,7 @@ def lift(custody: Custody, viewer: Viewer, actor: Actor, hold: str, reason: str)
 
     def compose(session: Session) -> Sequence[Entry]:
         about = retaining.hold_about(session, hold)
-        if about is None:
+        if about is None or hold not in {each.hold for each in retaining.list_holds(session, viewer.unit)}:
             raise NotFoundError(f"There is no hold {hold}")
         return (HoldLifted(fact=HoldLifted.Fact(hold=hold, about=about), text=text, actor=actor),)
 
@@ -231,7 +231,9 @@ def _check_about(session: Session, viewer: Viewer, about: str) -> None:
     if kind == "clip":
         state = checks.clip_states(session, [own]).get(own)
         # An approver sees by role what was submitted; whatever is proposed to them they may hold back as well.
-        if state is None or not (visible_clips(session, viewer, [own]) or Role.APPROVER in viewer.roles):
+        of_unit = any(each.unit == viewer.unit for each in retaining.kept_clips(session, [own]))
+        deciding = of_unit and Role.APPROVER in viewer.roles
+        if state is None or not (deciding or visible_clips(session, viewer, [own])):
             raise NotFoundError(f"There is no clip {own}")
         if state.stage == "disposed":
             raise ProblemError("clip_disposed", "The clip was disposed of")

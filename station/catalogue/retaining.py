@@ -54,6 +54,7 @@ class HoldView:
     reason: str
     placed_at: str
     placed_by: str | None
+    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +180,8 @@ def living_digests(session: Session, digests: Sequence[str]) -> set[str]:
     return {row.sha256 for part in chunks(digests) for row in fetch(session, query.where(CLIP.c.sha256.in_(part)))}
 
 
-def list_holds(session: Session) -> tuple[HoldView, ...]:
-    """Return the holds that stand, newest first."""
+def list_holds(session: Session, unit: str) -> tuple[HoldView, ...]:
+    """Return the holds that stand about clips and targets of a unit, newest first."""
     query = (
         select(HOLD, PERSON.c.name)
         .outerjoin(PERSON, PERSON.c.person == HOLD.c.placed_by)
@@ -189,14 +190,17 @@ def list_holds(session: Session) -> tuple[HoldView, ...]:
     )
     rows = fetch(session, query)
     ids = [row.about.partition(":")[2] for row in rows]
-    names: dict[str, str | None] = {}
+    names: dict[str, tuple[str | None, str]] = {}
     for part in chunks(ids):
-        names |= {each.clip: each.file_name for each in fetch(session, select(CLIP).where(CLIP.c.clip.in_(part)))}
+        names |= {
+            each.clip: (each.file_name, each.unit) for each in fetch(session, select(CLIP).where(CLIP.c.clip.in_(part)))
+        }
         found = fetch(session, select(TARGET).where(TARGET.c.target.in_(part)))
-        names |= {each.target: each.number for each in found}
+        names |= {each.target: (each.number, each.unit) for each in found}
     return tuple(
-        HoldView(row.hold, row.about, names.get(own) or "", row.reason or "", row.placed_at, row.name)
+        HoldView(row.hold, row.about, names[own][0] or "", row.reason or "", row.placed_at, row.name, unit)
         for row, own in zip(rows, ids, strict=True)
+        if own in names and names[own][1] == unit
     )
 
 

@@ -27,7 +27,7 @@ def _page(request: Request, problem: str | None) -> Response:
     with station.database.read() as session:
         due = actions.due_clips(session, station.home, unit)
         found = [each for each in retaining.disposals(session) if each.units <= {unit}]
-        holds = retaining.list_holds(session)
+        holds = retaining.list_holds(session, unit)
     free = [each for each in due if each.blocked is None]
     page = DisposalPage(
         due=tuple(free[:_SHOWN]),
