@@ -91,10 +91,6 @@ class Settings(BaseModel):
     export_disks: str = Field(
         default="/media", description="packages may also be written to disks mounted below this folder; empty: to none"
     )
-    c2pa_certificate: str = Field(
-        default="", description="PEM chain for C2PA content credentials of disclosure copies; empty: none are added"
-    )
-    c2pa_key: str = Field(default="", description="PEM private key of that certificate: P-256 or Ed25519, PKCS #8")
     scrub_days: float = Field(
         default=30, ge=0, le=3650, description="in how many days the whole vault is re-read and checked; 0: never"
     )

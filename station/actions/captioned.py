@@ -14,7 +14,7 @@ from station.actions.problems import ProblemError
 from station.config import Home
 from station.custody import Custody
 from station.database import Database
-from station.derive import content_credentials, layout
+from station.derive import layout
 from station.derive.caption import Caption
 from station.derive.probe import probe
 from station.derive.proxy import make_proxy
@@ -102,7 +102,6 @@ class Copies:
             made = make_proxy(
                 original, facts, target, work=work, user=user, on_progress=show, cancel=cancel, caption=caption
             )
-        signed = content_credentials.add(self.home, target, clip.sha256, facts.tool_version)
         with target.open("rb") as file:
             digest = digest_of(iter(lambda: file.read(_READ_BYTES), b""))
         if known is not None:
@@ -127,7 +126,6 @@ class Copies:
             caption=sha256_hex(caption.text.encode()),
             missing_ms=made.missing_ms,
             without_sound=made.without_sound,
-            credentials=signed,
         )
         self.custody.append(ClipDerived(fact=fact, text=ClipDerived.Text(lines=lines)), seal=False)
 

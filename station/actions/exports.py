@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from station.actions.export_state import require_exportable
 from station.actions.problems import ProblemError
-from station.actions.produce import require_exportable
 from station.catalogue import checks
 from station.catalogue.exports import ExportRow, Part, export_row, part_in_case
 from station.catalogue.views import Viewer

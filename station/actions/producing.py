@@ -18,9 +18,10 @@ import structlog
 from station import clock
 from station.actions.captioned import Copies
 from station.actions.casefile import read_case
+from station.actions.export_state import read_export
 from station.actions.exports import disks, lies_in
 from station.actions.problems import ProblemError
-from station.actions.produce import produce, read_export
+from station.actions.produce import produce
 from station.config import Home
 from station.custody import Custody
 from station.database import Database

@@ -134,9 +134,8 @@ def _size(session: Session, clips: Sequence[str]) -> tuple[int, int]:
     """Return the bytes of these clips' originals, and how many of them are whole videos."""
     size_bytes = videos = 0
     for part in chunks(clips):
-        kept = select(
-            CLIP.c.media, CLIP.c.stage, func.sum(CLIP.c.size_bytes).label("size"), func.count().label("count")
-        )
+        totals = (func.sum(CLIP.c.size_bytes).label("total"), func.count().label("clips"))
+        kept = select(CLIP.c.media, CLIP.c.stage, *totals)
         for row in fetch(session, kept.where(CLIP.c.clip.in_(part)).group_by(CLIP.c.media, CLIP.c.stage)):
             whole = row.stage in (ClipStage.SEALED, ClipStage.PROBED)
             size_bytes += int(row.total) if row.stage != ClipStage.DISPOSED else 0
