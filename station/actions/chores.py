@@ -39,8 +39,9 @@ class Chore:
 
 # Each asks for itself whether it is time (settings), so a short period only means that it is asked often.
 CHORES: tuple[Chore, ...] = (
-    Chore("erasure", 60.0, erasure.run),
-    Chore("disposal", 60.0, disposal_run.run),
+    Chore("erasure", 300.0, erasure.run),
+    Chore("disposal", 300.0, disposal_run.run),
+    Chore("disposal_due", 86400.0, disposal_run.tell_due),
     Chore("anchors", 1.0, anchors.run),
     Chore("witness_alarms", 60.0, witness.run),
     Chore("checks", 2.0, checking.run),

@@ -123,8 +123,12 @@ def _dispose(home: Home, database: Database, custody: Custody, store: LocalStore
 
 
 def run(home: Home, database: Database, custody: Custody, store: LocalStore) -> None:
-    """Finish what was decided; list, in the log, how much is due. The chore: it never decides anything."""
+    """Finish what was decided: the chore; raises StationError."""
     finish(home, database, custody, store)
+
+
+def tell_due(home: Home, database: Database, _custody: Custody, _store: LocalStore) -> None:
+    """Say in the log how much is due: the daily chore, which never decides anything."""
     due = count_due(database, home)
     if due:
         _logger.info("disposal due", clips=due)
