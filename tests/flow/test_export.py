@@ -6,8 +6,10 @@ import hashlib
 import io
 import json
 import logging
+import random
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -224,6 +226,26 @@ def test_the_seal_pins_every_byte_under_the_logs_signature(package: Path) -> Non
     proved, checkpoint = prove(files["seal.tlog-proof"].decode(), files["seal.record"], key)
     assert proved == record["seq"]
     assert fact["log_size"] < checkpoint
+
+
+def test_the_verifier_inside_accepts_it_and_names_any_file_that_was_touched(package: Path, tmp_path: Path) -> None:
+    if verifiers.VERIFIERS["verify.sh"].name != "verify.sh":
+        pytest.skip("verify.sh is not here")
+    copy = tmp_path / "copy"
+    shutil.copytree(package, copy)
+    command = ["bash", "verify.sh", "--key", (package.parents[1] / "home" / "log.vkey").read_text().strip()]
+    assert subprocess.run(command, cwd=copy, capture_output=True, check=False).returncode == 0
+    chance = random.Random(4)
+    for path in chance.sample([each for each in sorted(copy.rglob("*")) if each.is_file()], 12):
+        whole = path.read_bytes()
+        at = chance.randrange(len(whole))
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << chance.randrange(8)]) + whole[at + 1 :])
+        verifier = [command[0], package / "verify.sh", *command[2:], copy]
+        done = subprocess.run(verifier, capture_output=True, text=True, check=False)
+        name = path.relative_to(copy).as_posix()
+        assert done.returncode == 1, name
+        assert name in done.stdout + done.stderr
+        path.write_bytes(whole)
 
 
 def test_every_entry_about_a_clip_is_there_chained_and_proven(package: Path) -> None:
