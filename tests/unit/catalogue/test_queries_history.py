@@ -13,11 +13,13 @@ from station.records import (
     case_entries,
     docking_entries,
     erase_entries,
+    export_entries,
     log_entries,
     people_entries,
     recorder_entries,
 )
 from station.records.entries import Actor, Entry, Place
+from station.records.export_entries import ExportReason
 from station.records.reading import BadRange
 from station.records.registry import ENTRY_TYPES
 from station.records.terms import NoneReason, Sensitivity, Source, TargetKind
@@ -147,8 +149,52 @@ LINES: list[tuple[Entry, list[tuple[str, str]]]] = [
         ),
         [("case:t", "target.submitted"), ("clip:a", "clip.submitted"), ("clip:b", "clip.submitted")],
     ),
+    (
+        export_entries.ClipDerived(
+            fact=export_entries.ClipDerived.Fact(
+                clip="a",
+                target="t",
+                export="e",
+                digest={"sha256": "0" * 64},
+                size_bytes=1,
+                original={"sha256": "0" * 64},
+                tool="ffmpeg",
+                tool_version="5",
+                graph="null",
+                caption="0" * 64,
+            )
+        ),
+        [("clip:a", "clip.derived")],
+    ),
+    (
+        export_entries.ExportRequested(
+            fact=export_entries.ExportRequested.Fact(export="e", target="t", clips=("a",), reason=ExportReason.COURT),
+            text=export_entries.ExportRequested.Text(reason="举证"),
+        ),
+        [("case:t", "export.requested")],
+    ),
+    (
+        export_entries.ExportApproved(fact=export_entries.ExportApproved.Fact(export="e", target="t")),
+        [("case:t", "export.approved")],
+    ),
+    (
+        export_entries.ExportRefused(
+            fact=export_entries.ExportRefused.Fact(export="e", target="t"),
+            text=export_entries.ExportRefused.Text(reason="范围过大"),
+        ),
+        [("case:t", "export.refused")],
+    ),
+    (
+        export_entries.ExportProduced(
+            fact=export_entries.ExportProduced.Fact(
+                export="e", target="t", log_size=1, tagmanifest={"sha256": "0" * 64}, files=1, size_bytes=1
+            )
+        ),
+        [("case:t", "export.produced")],
+    ),
 ]
 WITHOUT_LINES = {
+    export_entries.ExportTaken,
     log_entries.LogStarted,
     log_entries.AccessOpened,  # looks are rows of their own
     log_entries.AccessListed,
