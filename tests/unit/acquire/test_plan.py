@@ -52,7 +52,7 @@ def test_each_thing_listed_has_its_step_and_reason(entry: EntrySeen, step: Step,
     [
         (ClipStage.SEALED, False, Step.HOLD),
         (ClipStage.PROBED, False, Step.HOLD),
-        (ClipStage.DISPOSED, False, Step.HOLD),
+        (ClipStage.DISPOSED, False, Step.SKIP),
         (ClipStage.SEALED, True, Step.REHASH),
         (ClipStage.INCOMPLETE, False, Step.COPY),
         (ClipStage.INCOMPLETE, True, Step.COPY),
