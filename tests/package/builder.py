@@ -1,15 +1,16 @@
 """Small court packages made after FORMAT.md alone, without `station.package`, so that two readings of it meet in tests.
 
-Guarantee: what `make` returns is sound; the pieces (log, clips, proofs, manifests, seal) can be made again after a change, as
-somebody without the log's key could.
+Guarantee: what `make` returns is sound; the pieces (log, clips, proofs, manifests, seal) can be made again after a change,
+as somebody without the key of the log could.
 """
 
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -114,7 +115,12 @@ def write(files: Mapping[str, bytes], folder: Path) -> None:
 
 
 def make(
-    seed: int = 1, *, clips: int = 3, witnesses: int = 1, rotated: bool = False, verifiers: Mapping[str, bytes] | None = None
+    seed: int = 1,
+    *,
+    clips: int = 3,
+    witnesses: int = 1,
+    rotated: bool = False,
+    verifiers: Mapping[str, bytes] | None = None,
 ) -> Package:
     """Return a sound package: the first clip whole, the second incomplete, the third destroyed, all others whole."""
     rng = random.Random(seed)
@@ -128,7 +134,9 @@ def make(
     others = [log.append("target.opened", (case,), fact={"kind": "case"}, names={"title": "甲案"})]
     described = [_take_in(log, files, rng, number) for number in range(clips)]
     for each in described:
-        each["entries"].append(log.append("clip.bound", (case, f"clip:{each['clip']}"), fact={"n": 1}, text={"note": "备注"}))
+        each["entries"].append(
+            log.append("clip.bound", (case, f"clip:{each['clip']}"), fact={"n": 1}, text={"note": "备注"})
+        )
     for number, each in enumerate(described):
         if number % 4 == 2:
             each["entries"].append(log.append("clip.disposed", (f"clip:{each['clip']}",), fact={"clip": each["clip"]}))
@@ -197,7 +205,7 @@ def _manifest(files: Files) -> bytes:
     return "".join(f"{hex_of(files[path])}  {path}\n" for path in sorted(files, key=str.encode)).encode()
 
 
-def _take_in(log: Log, files: Files, rng: random.Random, number: int) -> dict[str, object] | dict[str, list[int]]:  # type: ignore[type-arg]
+def _take_in(log: Log, files: Files, rng: random.Random, number: int) -> dict[str, Any]:
     clip = "".join(rng.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(26))
     content = rng.randbytes(rng.randrange(1, 4000))
     state = ("whole", "incomplete", "disposed", "whole")[number % 4]
@@ -227,6 +235,3 @@ def _derived(files: Files, described: Sequence[Mapping[str, object]]) -> list[di
         for each in described
         if (path := f"data/playable/{each['clip']}.mp4") in files
     ]
-
-
-Change = Callable[[Files, random.Random], str]

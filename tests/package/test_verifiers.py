@@ -59,6 +59,7 @@ def test_the_sentence_is_chinese_where_the_language_is(folder: Path) -> None:
     assert said.splitlines()[0].endswith("入库以前的情况本校验不能证明")
 
 
+@pytest.mark.timeout(60 + 3 * TRIALS + MUTATIONS)  # as long as was asked for
 def test_any_one_byte_changed_is_refused_and_its_file_named(
     package: Package, folder: Path, script: Script, tmp_path: Path
 ) -> None:
@@ -93,7 +94,9 @@ def remove(_: Package, files: Files, rng: random.Random) -> str:
 
 
 def add(_: Package, files: Files, rng: random.Random) -> str:
-    path = rng.choice(["data/x.txt", "fetch.txt", "seal.names.part", "data/originals/x.mp4", f"{ENTRIES}999.record", ".x"])
+    path = rng.choice(
+        ["data/x.txt", "fetch.txt", "seal.names.part", "data/originals/x.mp4", f"{ENTRIES}999.record", ".x"]
+    )
     files[path] = rng.randbytes(5)
     return path
 
@@ -146,7 +149,9 @@ def swap_proofs(_: Package, files: Files, rng: random.Random) -> str:
 
 
 def leave_out_entry(package: Package, files: Files, rng: random.Random) -> str:
-    seq = rng.choice(sorted(int(path[len(ENTRIES) : -7]) for path in files if path.startswith(ENTRIES) and path[-6:] == "record"))
+    seq = rng.choice(
+        sorted(int(path[len(ENTRIES) : -7]) for path in files if path.startswith(ENTRIES) and path[-6:] == "record")
+    )
     for path in [path for path in files if path.startswith(f"{ENTRIES}{seq}.")]:
         del files[path]
     package_json = files["data/package.json"]
@@ -166,7 +171,7 @@ def other_log(package: Package, files: Files, rng: random.Random) -> str:
 def sign_with_other_key(package: Package, files: Files, rng: random.Random) -> str:
     signer = Signer(package.log.origin, rng.randbytes(32))
     for path in ("data/ledger/checkpoint", "seal.tlog-proof"):
-        head, _, note = files[path].decode().rpartition("\n\n")
+        head, _, _note = files[path].decode().rpartition("\n\n")
         text = head.rpartition("\n\n")[2] + "\n"
         files[path] = f"{head}\n\n{signer.sign(text).line()}".encode()
     return "seal.tlog-proof"
@@ -227,6 +232,7 @@ def test_each_kind_of_forgery_is_refused_by_both(
         refuse(package, files, folder, script, tmp_path / "p", (mutation.__name__, trial))
 
 
+@pytest.mark.timeout(60 + 3 * TRIALS + MUTATIONS)  # as long as was asked for
 def test_no_mutated_package_crashes_or_passes(package: Package, folder: Path, script: Script, tmp_path: Path) -> None:
     for trial in range(MUTATIONS):
         rng = random.Random(f"{SEED} mutation {trial}")
@@ -243,7 +249,7 @@ def test_an_odd_name_is_shown_quoted_and_fools_no_one(folder: Path, tmp_path: Pa
     assert said.status == 1
     assert "\x1b" not in said.said
     assert "link" in said.said
-    assert not any("pwned" == each.name for each in tmp_path.rglob("*"))
+    assert not any(each.name == "pwned" for each in tmp_path.rglob("*"))
 
 
 def test_what_is_no_package_or_no_key_could_not_be_checked(folder: Path, tmp_path: Path, script: Script) -> None:
