@@ -11,6 +11,7 @@ from typing import Literal
 from markupsafe import Markup
 
 from station.actions.receipt import Receipt
+from station.actions.shown_proof import ShownProof
 from station.board import SlotBoard
 from station.catalogue.exports import ExportRow
 from station.catalogue.views import (
@@ -138,7 +139,10 @@ class ClipPageView:
 
 @dataclass(frozen=True, slots=True)
 class VerifyView:
-    """verify_result.html: outcome sound, damaged or not_checked; `findings` are codes of the group `finding`."""
+    """verify_result.html: outcome sound, damaged, not_checked or disposed; `findings` are codes of group `finding`.
+
+    `proof` is folded below; None where there is nothing to prove it by.
+    """
 
     outcome: str
     taken_in_at: str | None
@@ -147,6 +151,74 @@ class VerifyView:
     found_sha256: str | None
     log_size: int
     findings: tuple[str, ...] = ()
+    clip: str | None = None
+    readback: str = "direct"
+    proof: ShownProof | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckView:
+    """check.html and its part check_state.html: a check in the background; `outcome` None until it is done.
+
+    `damaged` are clips the visitor may open, `damaged_hidden` counts the others. `number` None: not theirs to know.
+    """
+
+    check: str
+    scope: str
+    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    target: str | None
+    number: str | None
+    clips: int
+    asked_at: str
+    ended_at: str | None
+    per_mille: int
+    size_bytes: int
+    total_bytes: int
+    originals: int
+    outcome: str | None
+    log_size: int
+    findings: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
+    damaged_hidden: int = 0
+    mine: bool = True
+    readback: str = "direct"
+
+
+@dataclass(frozen=True, slots=True)
+class ScrubView:
+    """How far the scheduled re-reading is; `days` 0: switched off. `begun_at` None: it has not begun yet."""
+
+    days: float
+    begun_at: str | None = None
+    per_mille: int = 0
+    last_pass_at: str | None = None
+    last_originals: int = 0
+    last_damaged: int = 0
+    last_unchecked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyPage:
+    """verify.html. Problems: check_running, no_clips, case_unknown, clip_unknown, digest_missing, digest_wrong."""
+
+    checks: tuple[CheckView, ...]
+    scrub: ScrubView | None
+    may_sweep: bool
+    may_see: bool
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """file_result.html: what a file is by its digest; `hidden`: a clip of ours that the visitor may not see."""
+
+    answer: str
+    sha256: str
+    compared_at: str
+    clip: str | None = None
+    file_name: str | None = None
+    taken_in_at: str | None = None
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

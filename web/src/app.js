@@ -3,4 +3,5 @@ import "./_page.js";
 import "./_clip-grid.js";
 import "./_dock-board.js";
 import "./_evidence-player.js";
+import "./_file-check.js";
 import "./_tagging.js";

@@ -7,13 +7,12 @@ from fastapi import Form, Query
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
-from station.actions import access, amend, media, verify
+from station.actions import access, amend, media
 from station.actions.problems import ProblemError
 from station.api.auth import RefusedError
 from station.api.context import Station, Visit, station_of, visit_of
-from station.api.errors import SlowDownError
 from station.api.forms import choice, day_bounds, utc_time
-from station.api.pages import ClipPageView, ClipsPage, ProxyState, VerifyView
+from station.api.pages import ClipPageView, ClipsPage, ProxyState
 from station.api.render import is_htmx, render
 from station.catalogue import checks
 from station.catalogue.clip_detail import clip_detail
@@ -216,27 +215,6 @@ def open_clip(request: Request, clip: str, purpose: Annotated[str, Form()] = "")
     return RedirectResponse(f"/clips/{clip}", 303)
 
 
-def verify_clip(request: Request, clip: str) -> Response:
-    """Check the original against the ledger now, two clips at a time for the whole station."""
-    station, visit = station_of(request), visit_of(request)
-    if not station.verifying.acquire(blocking=False):
-        raise SlowDownError("Two checks are under way already")
-    try:
-        result = verify.check_clips(station.home, station.database, station.custody, station.store, [clip], visit.actor)
-    finally:
-        station.verifying.release()
-    page = VerifyView(
-        outcome=result.outcome,
-        taken_in_at=result.taken_in_at,
-        checked_at=result.checked_at,
-        sha256=result.sha256 or "",
-        found_sha256=result.found_sha256,
-        log_size=result.log_size,
-        findings=tuple(dict.fromkeys(each.code for each in (*result.damage, *result.unchecked))),
-    )
-    return render(request, "verify_result.html" if is_htmx(request) else "verify_page.html", page, visit=visit)
-
-
 def amend_clip(
     request: Request,
     clip: str,
@@ -306,7 +284,6 @@ ROUTES = (
     ("GET", "/clips/{clip}/poster", clip_poster),
     ("GET", "/clips/{clip}/media", clip_media),
     ("POST", "/clips/{clip}/open", open_clip),
-    ("POST", "/clips/{clip}/verify", verify_clip),
     ("POST", "/clips/{clip}/amend", amend_clip),
     ("POST", "/clips/{clip}/sensitivity", classify_clip),
 )
