@@ -1,7 +1,7 @@
 """Small court packages made after FORMAT.md alone, without `station.package`, so that two readings of it meet in tests.
 
-Guarantee: what `make` returns is sound; the pieces (log, clips, proofs, manifests, seal) can be made again after a change,
-as somebody without the key of the log could.
+Guarantee: what `make` returns is sound; the pieces (log, clips, proofs, manifests, seal) can be made again after a
+change, as somebody without the key of the log could.
 """
 
 import json
