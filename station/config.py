@@ -94,9 +94,7 @@ class Settings(BaseModel):
     scrub_days: float = Field(
         default=30, ge=0, le=3650, description="in how many days the whole vault is re-read and checked; 0: never"
     )
-    key_store: str = Field(
-        default="file", pattern=r"^(file|pkcs11)$", description="where the log's key is kept"
-    )
+    key_store: str = Field(default="file", pattern=r"^(file|pkcs11)$", description="where the log's key is kept")
     pkcs11_module: str = Field(default="", description="library of the token, as /usr/lib/softhsm/libsofthsm2.so")
     pkcs11_token: str = Field(default="", description="label of the token that holds the log's key")
     pkcs11_pin_file: str = Field(

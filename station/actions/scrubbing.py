@@ -1,9 +1,9 @@
 """The scheduled scrub: the whole vault re-read from the disk within a period of days, again and again.
 
 Guarantees: what is expected comes from ledger entries; a pass is taken up where it stopped, also after a restart, and
-is spread over its period; it stands still while a docking copies, and reads when nobody else does (`rereading.gentle`). A
-damaged or missing original is an alarm naming its clip, in one transaction with an entry of the check. Otherwise there
-is an entry a day and one at the end of a pass, however many originals there are.
+is spread over its period; it stands still while a docking copies, and reads when nobody else does
+(`rereading.gentle`). A damaged or missing original is an alarm naming its clip, in one transaction with an entry of the
+check. Otherwise there is an entry a day and one at the end of a pass, however many originals there are.
 """
 
 from collections.abc import Callable

@@ -3,7 +3,8 @@
 Guarantees: the log's public key is that of the home told at the start, never of a ticket, and so are the witnesses'
 keys and how many of them must have cosigned; this parent, which has root's rights, reads no more of a ticket than its
 first line and nothing at all of a card; the child that does has neither rights nor files but the open card. Whatever
-becomes of that child, the disk is write-protected again and the last line says how it ended. Exit code 0 when every file was answered, else 1.
+becomes of that child, the disk is write-protected again and the last line says how it ended. Exit code 0 when every
+file was answered, else 1.
 """
 
 import argparse

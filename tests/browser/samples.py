@@ -203,7 +203,15 @@ EXPORT = exports.ExportRow(
 APPROVED = replace(EXPORT, status="approved", decided_at="2026-11-22T10:40:00.000000Z", decided_by_name="周建国")
 PRODUCED = replace(APPROVED, status="produced", produced_at="2026-11-22T11:02:00.000000Z", produced_by_name="李芳", log_size=1893,
                    tagmanifest="2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", size_bytes=3_412_004_118, files=87)  # fmt: skip
-REFUSED = replace(EXPORT, export="r5vkt2m4qzq6wmxw5a3o7r6c2i", reason="other", status="refused", decided_at="2026-11-22T10:40:00.000000Z", decided_by_name="周建国", decision="申请范围过大，请只申请现场检查部分")
+REFUSED = replace(
+    EXPORT,
+    export="r5vkt2m4qzq6wmxw5a3o7r6c2i",
+    reason="other",
+    status="refused",
+    decided_at="2026-11-22T10:40:00.000000Z",
+    decided_by_name="周建国",
+    decision="申请范围过大，请只申请现场检查部分",
+)
 APPROVER = person("zhou", "周建国", Role.APPROVER)
 
 
@@ -213,7 +221,12 @@ def export_view(row: exports.ExportRow, *jobs: pages.JobView, **may: bool) -> pa
 
 EXPORT_VIEWS = (
     export_view(EXPORT, can_decide=True),
-    export_view(replace(PRODUCED, export="p1", reason="transfer", words=""), pages.JobView(None, "ready", "files", 1000), can_produce=True, can_fetch=True),
+    export_view(
+        replace(PRODUCED, export="p1", reason="transfer", words=""),
+        pages.JobView(None, "ready", "files", 1000),
+        can_produce=True,
+        can_fetch=True,
+    ),
     export_view(replace(APPROVED, export="p2", reason="reconsideration"), pages.JobView(None, "running", "files", 430)),
     export_view(REFUSED),
 )
