@@ -101,7 +101,7 @@ class Settings(BaseModel):
         default="", description="file with the token's PIN, mode 0400; a systemd credential pkcs11-pin goes before it"
     )
     second_signatures: tuple[Literal["tpm", "sm2"], ...] = Field(
-        default=(), description="further signature lines on every checkpoint: tpm (ECDSA P-256), sm2 (国密)"
+        default=(), description="further signature lines on every checkpoint: tpm (ECDSA P-256), sm2 (GB/T 32918)"
     )
     tpm_tcti: str = Field(default="device:/dev/tpmrm0", description="how tpm2-tools reach the TPM")
     tpm_handle: str = Field(

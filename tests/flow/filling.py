@@ -13,6 +13,7 @@ from station.records.case_entries import (
 from station.records.disposal_entries import DisposalProposed, DueClip, HoldPlaced, Reason
 from station.records.docking_entries import ClipProbed, HolderIssued, HolderReturned
 from station.records.entries import Actor, Entry, Place, Proof, TimeRange
+from station.records.export_entries import ExportReason, ExportRequested
 from station.records.log_entries import AccessDenied, AccessListed, AccessOpened, AlarmRaised, CheckCompleted
 from station.records.people_entries import AccountChanged, PersonDescribed, RolesGranted, SessionOpened
 from station.records.recorder_entries import RecorderQuarantined
@@ -112,6 +113,11 @@ def entries_about(clip: str, recorder: str) -> tuple[Entry, ...]:
                 clips=(DueClip(clip=clip, digest={"sha256": "ab" * 32}, rule="minimum", due_at=TIME),),
             ),
             text=Reason(reason="保存期满"),
+            actor=ZHANG,
+        ),
+        ExportRequested(
+            fact=ExportRequested.Fact(export="e9", target="t1", clips=(clip,), reason=ExportReason.COURT),
+            text=ExportRequested.Text(reason="行政诉讼举证"),
             actor=ZHANG,
         ),
         AlarmRaised(

@@ -11,6 +11,7 @@ from station.catalogue.tables import Docking, Look, Person
 from station.catalogue.views import HistoryLine
 from station.records import (
     case_entries,
+    disposal_entries,
     docking_entries,
     erase_entries,
     export_entries,
@@ -56,6 +57,10 @@ def checked(scope: Any, clips: tuple[str, ...], damaged: tuple[str, ...], outcom
         readback="direct",
     )  # fmt: skip
     return log_entries.CheckCompleted(fact=fact)
+
+
+def due(clip: str) -> disposal_entries.DueClip:
+    return disposal_entries.DueClip(clip=clip, digest=SHA, rule="minimum", due_at=NOON)
 
 
 def resolved(outcome: Any, into: str | None) -> case_entries.TargetResolved:
@@ -192,15 +197,55 @@ LINES: list[tuple[Entry, list[tuple[str, str]]]] = [
         ),
         [("case:t", "export.produced")],
     ),
+    (
+        disposal_entries.DisposalProposed(
+            fact=disposal_entries.DisposalProposed.Fact(disposal="p", clips=(due("a"), due("b"))),
+        ),
+        [("clip:a", "clip.disposal_proposed"), ("clip:b", "clip.disposal_proposed")],
+    ),
+    (
+        disposal_entries.ClipDisposed(
+            fact=disposal_entries.ClipDisposed.Fact(clip="a", disposal="p", digest=SHA, rule="minimum", due_at=NOON)
+        ),
+        [("clip:a", "clip.disposed")],
+    ),
+    (
+        disposal_entries.HoldPlaced(
+            fact=disposal_entries.HoldPlaced.Fact(hold="h", about="case:t"),
+            text=disposal_entries.Reason(reason="行政诉讼"),
+        ),
+        [("case:t", "hold.placed")],
+    ),
+    (
+        disposal_entries.HoldLifted(fact=disposal_entries.HoldLifted.Fact(hold="h", about="clip:a")),
+        [("clip:a", "hold.lifted")],
+    ),
+    (
+        log_entries.PayloadErased(
+            fact=log_entries.PayloadErased.Fact(
+                seq=1, part="names", digest="0" * 64, ground="court_order", about=("clip:a", "docking:d")
+            )
+        ),
+        [("clip:a", "part.erased")],
+    ),
 ]
 WITHOUT_LINES = {
+    disposal_entries.DisposalApproved,
+    disposal_entries.DisposalRefused,
+    disposal_entries.DisposalCompleted,
+    disposal_entries.BlobErased,
+    disposal_entries.ErasureCompleted,
+    disposal_entries.BackupBegun,
+    disposal_entries.BackupCompleted,
+    disposal_entries.BackupForgotten,
+    log_entries.KeyRotated,
+    log_entries.LogContinues,
     export_entries.ExportTaken,
     log_entries.LogStarted,
     log_entries.AccessOpened,  # looks are rows of their own
     log_entries.AccessListed,
     log_entries.AccessDenied,
     log_entries.FileCompared,
-    log_entries.PayloadErased,
     people_entries.PersonDescribed,
     people_entries.RolesGranted,
     people_entries.AccountChanged,
