@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from station import __version__, clock
 from station.actions.casefile import CaseFile, read_case
-from station.actions.export_state import read_export, require_approved, require_exportable
+from station.actions.export_state import Export, read_export, require_approved, require_exportable
 from station.actions.problems import ProblemError
 from station.actions.proofs import anchored
 from station.config import Home
@@ -23,13 +23,14 @@ from station.custody import Custody
 from station.database import Database, Session
 from station.derive.layout import proxy_path
 from station.digest import SHA256
-from station.errors import LedgerError, NotFoundError, StorageError
+from station.errors import ConflictError, NotFoundError, StorageError
 from station.evidence.store import LocalStore
 from station.i18n import translator
 from station.ledger import log
 from station.ledger.extract import prove_entries, write_evidence
-from station.ledger.keys import VERIFIER_FILE
 from station.ledger.note import Checkpoint, VerifierKey
+from station.ledger.rotation import counting, signers
+from station.ledger.sign import home_keys
 from station.package.bag import Bag, building, check_space, publish
 from station.package.content import LEDGER, Clip, Content, Derived
 from station.package.verifiers import read_verifiers
@@ -101,11 +102,12 @@ def produce(
     verifiers = read_verifiers()
     with database.read() as session:
         known = require_approved(session, export)
-    size = known.produced[0].log_size if known.produced else _newest_size(home, database, custody)
+    size = _size(home, database, custody, known)
     with database.read() as session:
         checkpoint, witnesses, stamps = anchored(session, size)
+    keys = counting(home_keys(home), checkpoint)
     case = _chosen(read_case(database, known.request.target, size, scratch=home.run, export=export), known.request)
-    content = _content(home, case, export, checkpoint, witnesses, stamps)
+    content = _content(home, case, export, checkpoint, keys, witnesses, stamps)
     if known.request.playable:
         content = replace(content, derived=_playable(home, content))
     with ExitStack() as held:
@@ -123,15 +125,29 @@ def produce(
             show(min(done, 2 * total), 2 * total)  # every byte is written and then read back
 
         write_files(bag, _Sources(store), content, count)
-        _write_ledger(home, database, bag, case, checkpoint, witnesses, stamps)
+        _write_ledger(home, database, bag, case, checkpoint, keys, witnesses, stamps)
         write_documents(bag, content, verifiers)
         date = clock.now().astimezone(home.zone).date().isoformat()
         tag_manifest = bag.close(bag_info(content, date))
         bag.read_back(count)
         fact = _fact(bag, known.request, size, tag_manifest)
-        seq = _enter(database, custody, bag, ExportProduced(fact=fact, actor=actor))
+        seq = _enter(home, database, custody, bag, ExportProduced(fact=fact, actor=actor), keys[0])
         folder = publish(bag, out, export)
     return Produced(folder, seq, fact, case.clips)
+
+
+def _size(home: Home, database: Database, custody: Custody, known: Export) -> int:
+    """Return the size of the checkpoint to speak of: that of the first package, unless the log's key has changed since.
+
+    A package is under one key, which signs its checkpoint as well as its seal.
+    """
+    if known.produced:
+        keys, size = home_keys(home), known.produced[0].log_size
+        with database.read() as session:
+            then, now = log.checkpoint_at(session, size), log.latest_checkpoint(session)
+        if then is None or now is None or counting(keys, now)[0] in signers(then.note, keys):
+            return size
+    return _newest_size(home, database, custody)
 
 
 def _newest_size(home: Home, database: Database, custody: Custody) -> int:
@@ -163,6 +179,7 @@ def _write_ledger(
     bag: Bag,
     case: CaseFile,
     checkpoint: Checkpoint,
+    keys: Sequence[VerifierKey],
     witnesses: Sequence[str],
     stamps: Mapping[str, bytes],
 ) -> None:
@@ -180,7 +197,7 @@ def _write_ledger(
                     clips[at : at + _CLIPS_A_READ],
                     checkpoint,
                     lambda record: disclosed_parts(record.type, record.subjects, case.targets),
-                    keys=_keys(home),
+                    keys=keys,
                     others=case.others if at == 0 else (),
                     witnesses=witnesses,
                     stamps=stamps,
@@ -206,6 +223,7 @@ def _content(
     case: CaseFile,
     export: str,
     checkpoint: Checkpoint,
+    keys: Sequence[VerifierKey],
     witnesses: Sequence[str],
     stamps: Iterable[str],
 ) -> Content:
@@ -214,7 +232,7 @@ def _content(
         log=checkpoint.origin,
         log_size=checkpoint.size,
         checkpoint=checkpoint.note,
-        keys=tuple(map(str, _keys(home))),
+        keys=tuple(map(str, keys)),
         as_of=case.as_of,
         target=case.target,
         number=case.number,
@@ -247,15 +265,6 @@ def _sorted(derived: Iterable[Derived]) -> tuple[Derived, ...]:
     return tuple(sorted(derived, key=lambda each: each.path))
 
 
-def _keys(home: Home) -> tuple[VerifierKey, ...]:
-    """Return all keys that the log has had, newest first: a package made again is under the key of its time."""
-    path = home.root / VERIFIER_FILE
-    try:
-        return tuple(map(VerifierKey.parse, path.read_text(encoding="ascii").splitlines()))
-    except (OSError, UnicodeDecodeError) as error:
-        raise LedgerError(f"The log's public key {path} can't be read: {error}") from error
-
-
 def _require_space(home: Home, out: Path, size_bytes: int, clips: int) -> None:
     place = out
     while not place.exists() and place != place.parent:
@@ -277,14 +286,23 @@ def _fact(bag: Bag, request: ExportRequested.Fact, log_size: int, tag_manifest: 
     )
 
 
-def _enter(database: Database, custody: Custody, bag: Bag, entry: ExportProduced) -> int:
-    """Enter that the package was produced, have that signed, and lay the proof beside the package as its seal."""
+def _enter(home: Home, database: Database, custody: Custody, bag: Bag, entry: ExportProduced, key: VerifierKey) -> int:
+    """Enter that the package was produced, have that signed, and lay the proof beside the package as its seal.
+
+    Raises ConflictError if `key`, under which the package was begun, is the log's no more.
+    """
 
     def still_allowed(session: Session) -> None:
         require_approved(session, entry.fact.export)
 
     (done,) = custody.append(entry, guard=still_allowed, seal=False)
     checkpoint = custody.seal()
+    if counting(home_keys(home), checkpoint)[0] != key:
+        raise ConflictError(
+            "The log's key was changed while the package was made",
+            kept="The entry that it was made stays; no package was handed out",
+            hint="Make the package again",
+        )
     with database.read() as session:
         stored = log.entry(session, done.seq)
         proof = prove_entries(session, [done.seq], checkpoint)[done.seq]

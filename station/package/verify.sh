@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks a court package: verify.sh [--key VKEY|FILE]… [--witness VKEY|FILE]… [--tsa-ca FILE] [DIR]
-# Needs bash 4.4 or newer, coreutils and openssl 1.1.1 or newer; nothing else, and no network. See README.txt.
+# Needs bash 4.4 or newer, coreutils and openssl 3.0 or newer; nothing else, and no network. See README.txt.
 # Guarantees: exit 0 only if every check was made and none failed; 1 if something is damaged, 2 if it could not check.
 # Every finding names its file; no name or byte of the package is ever evaluated, or printed unquoted.
 
@@ -241,6 +241,13 @@ learn_keys() {
       into["$key_name $key_id"]=$key_public
     done
   done
+}
+
+# learn_log_keys TEXT [MAP]: keys of a log, newest first. The first one counts; former ones may be stolen by now.
+learn_log_keys() {
+  learn_keys "$1" 01 log_keys "${@:2}" || return 1
+  key_lines=()
+  learn_keys "${1%%$'\n'*}"$'\n' 01 trusted
 }
 
 # parse_checkpoint TEXT: origin, tree_size, root (hex), body, signature lines into note_names, note_ids, note_signatures.
@@ -681,7 +688,7 @@ check_clip() {
     case ${entry_type[$seq]} in
       clip.ingested) taken=$seq ;;
       clip.incomplete) [[ $taken && ${entry_type[$taken]} == clip.ingested ]] || taken=$seq ;;
-      clip.disposed | disposal.*) destroyed=1 ;;
+      clip.disposed) destroyed=1 ;;
     esac
   done
   path=${clip_original["$id"]}
@@ -806,7 +813,7 @@ cd -- "$folder" 2>/dev/null || stop "无法打开文件夹 ${folder@Q}" "The fol
 [[ -e bagit.txt || -e tagmanifest-sha256.txt || -e data/package.json ]] ||
   stop "${folder@Q} 不是电子证据包" "${folder@Q} is no court package"
 for text in ${outside_keys[@]+"${outside_keys[@]}"}; do
-  learn_keys "$text" 01 log_keys trusted || stop '--key 给出的不是存证日志公钥' 'What --key gives is no verifier key of a log'
+  learn_log_keys "$text" || stop '--key 给出的不是存证日志公钥' 'What --key gives is no verifier key of a log'
 done
 for text in ${outside_witnesses[@]+"${outside_witnesses[@]}"}; do
   learn_keys "$text" 04 witness_keys given_witnesses || stop '--witness 给出的不是见证公钥' 'What --witness gives is no key of a witness'
@@ -829,7 +836,7 @@ if begin data/ledger/log.vkey 65536; then
     [[ $same || ${bad[data/ledger/log.vkey]-} ]] ||
       find_fault data/ledger/log.vkey '不是您给出的公钥' 'is not the key that you gave'
     notes+=("$(say '存证日志公钥由您提供' 'The key of the log is the one that you gave')")
-  elif learn_keys "$REPLY" 01 log_keys trusted; then
+  elif learn_log_keys "$REPLY"; then
     notes+=("$(say "存证日志公钥取自本证据包，请与单位公布的核对：" 'The key of the log was taken from the package; compare it with the one that the station publishes:')")
     for line in "${key_lines[@]}"; do notes+=("  $line"); done
   else

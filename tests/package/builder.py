@@ -120,9 +120,13 @@ def make(
     clips: int = 3,
     witnesses: int = 1,
     rotated: bool = False,
+    signing: slice = slice(None),
     verifiers: Mapping[str, bytes] | None = None,
 ) -> Package:
-    """Return a sound package: the first clip whole, the second incomplete, the third destroyed, all others whole."""
+    """Return a sound package: the first clip whole, the second incomplete, the third destroyed, all others whole.
+
+    A log that was `rotated` has two keys, the newest first; `signing` are those that sign (the newest must).
+    """
     rng = random.Random(seed)
     origin = "evidence-station/" + "".join(rng.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(26))
     signers = [Signer(origin, rng.randbytes(32)) for _ in range(2 if rotated else 1)]
@@ -143,7 +147,7 @@ def make(
     log.append("alarm.raised", ("alarm:a1",), fact={"code": "other"})
     others.append(log.append("export.requested", (case, f"export:{EXPORT}"), fact={"export": EXPORT}))
     size = len(log.records)
-    note = log.checkpoint(size, *signers, cosigners=cosigners)
+    note = log.checkpoint(size, *signers[signing], cosigners=cosigners)
     files["data/ledger/checkpoint"] = note.encode()
     files["data/ledger/log.vkey"] = "".join(f"{signer.key}\n" for signer in signers).encode()
     if cosigners:
@@ -168,7 +172,7 @@ def make(
     files["bagit.txt"] = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
     files |= verifiers or {"verify.html": b"<!doctype html>\n", "verify.sh": b"#!/bin/bash\n"}
     make_manifests(files)
-    seal(files, log, signers, size)
+    seal(files, log, signers[signing], size)
     keys = tuple(str(key.verifier) for key in cosigners)
     return Package(files, str(signers[0].key), keys, log, signers[0])
 

@@ -41,7 +41,16 @@ def folder(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return package.write(tmp_path_factory.mktemp("package") / "p")
 
 
-@pytest.mark.parametrize("shape", [{}, {"clips": 1, "witnesses": 0}, {"rotated": True}, {"clips": 6, "witnesses": 2}])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {},
+        {"clips": 1, "witnesses": 0},
+        {"rotated": True},
+        {"rotated": True, "signing": slice(1)},
+        {"clips": 6, "witnesses": 2},
+    ],
+)
 def test_a_sound_package_passes_with_and_without_the_key(shape: dict[str, int], script: Script, tmp_path: Path) -> None:
     made = builder.make(7, **shape)  # type: ignore[arg-type]
     made.write(tmp_path / "p")
@@ -51,6 +60,17 @@ def test_a_sound_package_passes_with_and_without_the_key(shape: dict[str, int], 
     for software in (False, True):
         assert script.judge(tmp_path / "p", keys=[made.key], software=software).status == 0
     assert script.judge(tmp_path / "p").status == 0
+
+
+def test_after_a_rotation_the_former_key_alone_is_worth_nothing(script: Script, tmp_path: Path) -> None:
+    made = builder.make(7, rotated=True, signing=slice(1, 2))  # as whoever stole the former key would
+    made.write(tmp_path / "p")
+    listed = made.files["data/ledger/log.vkey"].decode()
+    (tmp_path / "log.vkey").write_text(listed)
+    for options, keys in (([], []), (["--key", str(tmp_path / "log.vkey")], listed.split())):
+        for said in (shell(tmp_path / "p", *options), script.judge(tmp_path / "p", keys=keys)):
+            assert said.status == 1, said.said
+            assert {"seal.tlog-proof", "data/ledger/checkpoint"} <= set(said.named), said.said
 
 
 def test_the_sentence_is_chinese_where_the_language_is(folder: Path) -> None:

@@ -36,7 +36,7 @@ const LOG_KEY = 1;
 const WITNESS_KEY = 4;
 const TAKEN_IN = { whole: ["clip.ingested"], incomplete: ["clip.incomplete"], disposed: ["clip.ingested", "clip.incomplete"] };
 const MEDIA = /^data\/(?:originals\/(?!ascmhl\/)|incomplete\/|playable\/|disclosure\/)/;
-const DESTROYED = /^(?:clip\.disposed|disposal\.[a-z_.]+)$/;
+const DESTROYED = "clip.disposed";
 
 /**
  * Check a package. `files`: Map of path to {size, digest(), read()}; `odd`: [{path, code}] of what is no plain file. `keys` and
@@ -188,7 +188,8 @@ function compare(bag, listed, manifest) {
 async function readKeys(bag, report, outside) {
   const own = await bag.parse(KEYS, (bytes) => parseKeys(bytes, LOG_KEY));
   if (own && outside.keys.length && !own.some((key) => outside.keys.some((given) => given.text === key.text))) bag.find(KEYS, "other_key");
-  const trusted = outside.keys.length ? outside.keys : own;
+  // Of several the first counts: the others are former keys, which may be stolen by now.
+  const trusted = (outside.keys.length ? outside.keys : own)?.slice(0, 1);
   report.keys = trusted?.map((key) => key.text) ?? [];
   const named = bag.files.has(WITNESSES) ? await bag.parse(WITNESSES, (bytes) => parseKeys(bytes, WITNESS_KEY)) : [];
   return { trusted, own: own ?? [], named: named ?? [], given: outside.witnesses };
@@ -345,7 +346,7 @@ async function checkClip(bag, clip, entries) {
     before = leaf;
     // An incomplete reading after a whole one takes nothing back.
     if (record.type === "clip.ingested" || (record.type === "clip.incomplete" && takenIn?.record.type !== "clip.ingested")) takenIn = { seq, record };
-    else if (DESTROYED.test(record.type)) destroyed = true;
+    else if (record.type === DESTROYED) destroyed = true;
   }
   for (const name of clip.original ? [clip.original] : []) if (bag.digests.has(name)) checkOriginal(bag, clip, name);
   if (!takenIn) {
