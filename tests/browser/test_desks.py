@@ -105,7 +105,7 @@ def test_a_clip_plays_and_is_verified_in_words(browse: Callable[..., Page], serv
     page.locator("#integrity + form button").click()
     result = page.locator("#verify-result .notice.good")
     expect(result).to_contain_text("入库起未改动")
-    expect(result).to_contain_text("此结论不涉及入库之前")
+    expect(result).to_contain_text("入库以前的情况本校验不能证明")
     page.reload()
     expect(page.locator(".history")).to_contain_text("完整性校验：完好")
 
