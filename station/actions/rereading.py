@@ -90,8 +90,9 @@ def is_copying(run: Path) -> bool:
 
 def step_back() -> None:
     """Let the calling thread read only when nobody else does, and compute after others; where that is allowed."""
+    thread = threading.get_native_id()
     with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        os.setpriority(os.PRIO_PROCESS, thread, max(_NICE, os.getpriority(os.PRIO_PROCESS, thread)))
     number = _IOPRIO_SET.get(os.uname().machine)
     if number is not None:
         with suppress(OSError):
