@@ -133,18 +133,26 @@ class Signer:
             return log.size(session) <= checkpoint.size
 
     def _extended(self, database: Database) -> Checkpoint:
+        """Return a checkpoint over what the database held at the call, or over all up to where keys change.
+
+        Where another client was quicker, what it had signed may already cover that; if not, it is tried again. Each
+        race that is lost brings the head forward, so those who append meanwhile can't keep a caller waiting for ever.
+        """
+        failures, wanted = 0, 0
+        deadline = clock.monotonic() + _ANSWER_SECONDS
         last: Exception = TimeoutError("the signer was busy")
-        for _ in range(_TRIES):
+        while failures < _TRIES and clock.monotonic() < deadline:
             try:
                 with self._connected() as channel:
                     signed = channel.head(self.keys)
                     size = _check_holds(database, signed)
-                    if size == signed.size or not self._may_follow(database, signed):
+                    wanted = wanted or size
+                    if signed.size >= wanted or not self._may_follow(database, signed):
                         return signed
                     size = _next_stop(database, signed.size, size)
                     extended = channel.extend(self.keys, signed.size, size, _records(database, signed.size, size))
             except (OSError, FrameError) as error:
-                last = error
+                last, failures = error, failures + 1
                 continue
             if extended is not None:
                 _check_holds(database, extended)
