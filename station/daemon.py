@@ -194,25 +194,32 @@ def run_watch(home: Home) -> None:
     dock.run(home, database, custody, _stop_on_signals())
 
 
-def run_tend(home: Home) -> None:
-    """Do what the clock starts (station.actions.chores) until stopped."""
+def run_tend(home: Home, names: Sequence[str] = (), *, once: bool = False) -> bool:
+    """Do what the clock starts (station.actions.chores), all or those of these names, until stopped.
+
+    With `once`: each of them now, and that is it. Tells whether all went well; raises RequestError for an unknown name.
+    """
     from station.actions import chores
     from station.actions.anchors import check_start
     from station.evidence.opening import open_store
     from station.state.tables import create_tables
 
+    table = chores.named(names)
     _end_with_supervisor()
     database = Database(home.database_url)
     create_tables(database)
     keep_projection(database)
+    custody, store = Custody(home, database), open_store(home)
+    if once:
+        return chores.once(home, database, custody, store, table)
     stop = _stop_on_signals()
     notify.tell_ready()
-    custody = Custody(home, database)
     try:
         check_start(home, database, custody)
     except StationError as error:  # what it found is marked and told; the other chores go on
         _logger.error("not checked against witnesses at the start", reason=error.message)
-    chores.tend(home, database, custody, open_store(home), stop, alive=notify.tell_alive)
+    chores.tend(home, database, custody, store, stop, chores=table, alive=notify.tell_alive)
+    return True
 
 
 def run_sign(home: Home) -> None:

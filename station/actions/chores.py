@@ -17,7 +17,7 @@ from station.actions import anchors, checking, copying, disposal_run, erasure, r
 from station.config import Home
 from station.custody import Custody
 from station.database import Database
-from station.errors import StationError
+from station.errors import RequestError, StationError
 from station.evidence.store import LocalStore
 from station.state.chores import LastRun, last_runs, note_run
 
@@ -48,6 +48,25 @@ CHORES: tuple[Chore, ...] = (
     Chore("scrub", 60.0, scrubbing.run),
     Chore("copies", 300.0, copying.run),
 )
+
+
+def named(names: Sequence[str]) -> tuple[Chore, ...]:
+    """Return the chores of these names, all for none; raises RequestError naming one that there is not."""
+    known = {chore.name: chore for chore in CHORES}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise RequestError(f"There is no chore {unknown[0]}", hint=f"Chores: {', '.join(known)}")
+    return tuple(known[name] for name in names) or CHORES
+
+
+def once(home: Home, database: Database, custody: Custody, store: LocalStore, chores: Sequence[Chore] = CHORES) -> bool:
+    """Do each chore now, one after the other, whether it is due or not; tell whether all went well."""
+    well = True
+    for chore in chores:
+        problem = do(chore, home, database, custody, store)
+        _note(database, chore, problem)
+        well = well and problem is None
+    return well
 
 
 def due(chore: Chore, last: LastRun | None) -> bool:

@@ -58,10 +58,15 @@ def _watch(home: HomeOption = None) -> None:
     daemon.run_watch(open_home(home))
 
 
-def _tend(home: HomeOption = None) -> None:
+def _tend(
+    chores: Annotated[list[str] | None, typer.Argument(help=t("Which chores (default: all)"))] = None,
+    once: Annotated[bool, typer.Option("--once", help=t("Do each of them now, once"))] = False,
+    home: HomeOption = None,
+) -> None:
     from station import daemon
 
-    daemon.run_tend(open_home(home))
+    if not daemon.run_tend(open_home(home), tuple(chores or ()), once=once):
+        raise typer.Exit(1)
 
 
 def _sign(home: HomeOption = None) -> None:

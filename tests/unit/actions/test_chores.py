@@ -8,7 +8,7 @@ import pytest
 from station import clock
 from station.actions import chores
 from station.actions.chores import Chore
-from station.errors import StorageError
+from station.errors import RequestError, StorageError
 from station.state.chores import LastRun, last_runs
 from tests.fakes.stations import FakeStation
 
@@ -76,3 +76,29 @@ def test_every_chore_has_a_name_of_its_own_for_people() -> None:
     assert len(set(names)) == len(names)
     for locale in ("zh_CN", "en"):
         assert all(translator(locale).code("chore", name) != name for name in names)
+
+
+def test_chores_are_chosen_by_name_and_an_unknown_one_is_refused() -> None:
+    assert [chore.name for chore in chores.named(["disposal", "erasure"])] == ["disposal", "erasure"]
+    assert chores.named([]) == chores.CHORES
+    with pytest.raises(RequestError, match="sweeping"):
+        chores.named(["erasure", "sweeping"])
+
+
+def test_done_once_each_has_its_turn_and_one_that_failed_is_told(station: FakeStation) -> None:
+    ran: list[str] = []
+
+    def fail(*_: object) -> None:
+        ran.append("failing")
+        raise StorageError("the disk is gone")
+
+    table = (Chore("failing", 60.0, fail), Chore("working", 60.0, lambda *_: ran.append("working")))
+    given = (station.home, station.database, station.custody, station.store)
+    assert not chores.once(*given, table)
+    assert ran == ["failing", "working"]
+    with station.database.read() as session:
+        assert {name: last.problem for name, last in last_runs(session).items()} == {
+            "failing": "the disk is gone",
+            "working": None,
+        }
+    assert chores.once(*given, table[1:])

@@ -77,7 +77,9 @@ def test_systemd_would_find_a_setting_misspelt(system: Path) -> None:
     assert "ProtectSystme" in analyse("verify", "--man=no", f"--root={system}", str(wrong)).stderr
 
 
-@pytest.mark.parametrize("unit", [*(f"{name}.service" for name in RESIDENT), "station-erase@.service"])
+@pytest.mark.parametrize(
+    "unit", [*(f"{name}.service" for name in RESIDENT), "station-dispose.service", "station-erase@.service"]
+)
 def test_no_unit_does_without_the_ground_rules(unit: str) -> None:
     assert set(ALWAYS) <= set(lines_of(unit))
 
@@ -93,9 +95,27 @@ def test_no_two_resident_units_share_a_user_and_none_is_root() -> None:
     assert users == list(RESIDENT)
 
 
-def test_residents_have_no_capability_and_the_eraser_four() -> None:
+def test_residents_have_no_capability_the_eraser_four_and_disposal_one() -> None:
     assert {tuple(values(f"{unit}.service", "CapabilityBoundingSet")) for unit in RESIDENT} == {("",)}
     assert values("station-erase@.service", "CapabilityBoundingSet") == ["CAP_SYS_ADMIN CAP_SETUID CAP_SETGID CAP_KILL"]
+    assert values("station-dispose.service", "CapabilityBoundingSet") == ["CAP_DAC_OVERRIDE"]
+
+
+def test_only_the_dock_and_disposal_can_write_the_vault() -> None:
+    writers = {
+        path.name
+        for path in UNITS.glob("*.service")
+        if "/var/lib/station/vault" in " ".join(values(path.name, "ReadWritePaths")).split()
+    }
+    assert writers == {"station-dock.service", "station-dispose.service"}
+
+
+def test_every_chore_is_done_by_one_unit() -> None:
+    from station.actions.chores import CHORES
+
+    words = [values(f"station-{name}.service", "ExecStart")[0].split()[2:] for name in ("tend", "dispose")]
+    done = [word for each in words for word in each if not word.startswith("--")]
+    assert sorted(done) == sorted(chore.name for chore in CHORES)
 
 
 def test_devices_are_for_dock_and_eraser_alone() -> None:
@@ -121,14 +141,15 @@ def test_the_eraser_answers_the_dock_alone() -> None:
 
 def test_the_target_pulls_everything_in() -> None:
     wanted = values("station.target", "Wants")[0].split()
-    assert sorted(wanted) == sorted([*(f"{unit}.service" for unit in RESIDENT), "station-erase.socket"])
+    others = ["station-dispose.timer", "station-erase.socket"]
+    assert sorted(wanted) == sorted([*(f"{unit}.service" for unit in RESIDENT), *others])
 
 
-@pytest.mark.parametrize("unit", RESIDENT)
+@pytest.mark.parametrize("unit", [*RESIDENT, "station-dispose"])
 def test_the_command_of_a_unit_exists(unit: str) -> None:
     from station.cli.main import app
 
-    program, command = values(f"{unit}.service", "ExecStart")[0].split()
+    program, command, *_ = values(f"{unit}.service", "ExecStart")[0].split()
     assert program == STATION
     assert command in {each.name for each in app.registered_commands}
 
