@@ -6,10 +6,13 @@ from typing import Any
 
 from markupsafe import Markup
 
+from station.actions.disposal import Due
 from station.actions.receipt import Receipt, ReceiptClip, qr_svg
-from station.api import pages
+from station.actions.shown_proof import ShownProof
+from station.api import disposal_pages, pages
 from station.board import SlotBoard
-from station.catalogue import exports, views
+from station.catalogue import exports, retaining, views
+from station.records.retention import load_rules
 from station.records.terms import EnforcementStage, NoneReason, Role, Sensitivity, TargetKind
 
 STAGES = tuple(stage.value for stage in EnforcementStage)
@@ -296,6 +299,149 @@ RECEIPT = pages.ReceiptPage(
     Markup(qr_svg(NOTE)),  # noqa: S704  made by segno
 )
 
+DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+OTHER_DIGEST = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+CLIP_ID = "gx7c2m4qzq6wmxw5a3o7r6c2ie"
+PROOF = ShownProof(
+    1800, "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9",
+    tuple(f"{number:02x}" * 32 for number in range(17, 28)), OTHER_DIGEST, "evidence-station/abcdefghijklmnopqrstuvwxyz", 1893, NOTE,
+    ("桥西区市场监督管理局执法大队", "witness.example"), ("2026-11-22T10:16:00.000000Z",),
+)  # fmt: skip
+SOUND = pages.VerifyView(
+    "sound", BASE.taken_in_at, "2026-11-22T11:00:00.000000Z", DIGEST, DIGEST, 1893, clip=CLIP_ID, proof=PROOF
+)
+DAMAGED = replace(
+    SOUND, outcome="damaged", found_sha256=OTHER_DIGEST, findings=("original.damaged",), readback="dropped"
+)
+
+RUNNING = pages.CheckView(
+    "k5vkt2m4qzq6wmxw5a3o7r6c2i", "all", "running", None, None, 0, "2026-11-22T10:58:00.000000Z", None, 384, 1_213_400_000_000,
+    3_160_000_000_000, 8_214, None, 1893,
+)  # fmt: skip
+CASE_CHECK = replace(
+    RUNNING, check="c1", scope="case", state="done", target="case1", number=CASE.number, clips=9, ended_at="2026-11-22T09:12:00.000000Z",
+    asked_at="2026-11-22T09:10:00.000000Z", per_mille=1000, size_bytes=1_658_700_000, originals=9, outcome="sound",
+)  # fmt: skip
+ALL_DONE = replace(RUNNING, check="a1", state="done", ended_at="2026-11-19T03:40:00.000000Z", asked_at="2026-11-18T10:00:00.000000Z",
+                   size_bytes=3_160_000_000_000, originals=21_904, outcome="sound")  # fmt: skip
+CHECKS_BY_STATE = {
+    "running": RUNNING,
+    "waiting": replace(RUNNING, state="waiting", per_mille=0, size_bytes=0, total_bytes=0, originals=0, log_size=0),
+    "running-damage": replace(RUNNING, findings=("original.missing",), mine=False),
+    "sound": CASE_CHECK,
+    "sound-all": ALL_DONE,
+    "damaged": replace(ALL_DONE, outcome="damaged", findings=("original.damaged", "original.missing", "record", "catalogue.differs", "original.unreadable"),
+                       damaged=(CLIP_ID, "hx7c2m4qzq6wmxw5a3o7r6c2ie"), damaged_hidden=3),
+    "damaged-ledger": replace(ALL_DONE, outcome="damaged", findings=("signer.refused", "checkpoint")),
+    "not-checked": replace(CASE_CHECK, outcome="not_checked", findings=("original.unreadable",)),
+    "failed": replace(RUNNING, state="failed", ended_at="2026-11-22T10:59:00.000000Z"),
+    "cancelled": replace(CASE_CHECK, state="cancelled", outcome=None),
+}  # fmt: skip
+CHECKS = (RUNNING, CASE_CHECK, replace(CHECKS_BY_STATE["damaged"], check="d1"), CHECKS_BY_STATE["not-checked"], CHECKS_BY_STATE["cancelled"],
+          CHECKS_BY_STATE["failed"])  # fmt: skip
+SCRUB = pages.ScrubView(30.0, "2026-11-20T02:00:00.000000Z", 412, "2026-11-02T05:31:00.000000Z", 21_377, 1, 2)
+ORIGINAL_FILE = pages.FileView(
+    "original", DIGEST, "2026-11-22T11:00:00.000000Z", CLIP_ID, BASE.file_name, BASE.taken_in_at
+)
+FILES = (
+    ORIGINAL_FILE,
+    replace(ORIGINAL_FILE, clip=None, file_name=None, taken_in_at=None, hidden=True),
+    *(
+        replace(ORIGINAL_FILE, answer=answer)
+        for answer in ("playable", "disclosure", "incomplete", "conflicting", "disposed")
+    ),
+    pages.FileView("unknown", OTHER_DIGEST, "2026-11-22T11:00:00.000000Z"),
+)
+
+RULES = load_rules()
+SOURCES = {rule.id: rule.source for rule in RULES}
+KEPT = retaining.KeptClip(
+    CLIP_ID, DIGEST, BASE.size_bytes, OFFICER.unit, BASE.file_name or "", "J800000", "2026-04-12T09:30:00.000000Z",
+    "2026-04-12T10:05:12.000000Z", "ordinary", False, 0, (), False, False, False,
+)  # fmt: skip
+DUE = (
+    Due(KEPT, "minimum", "2026-10-12T10:05:12.000000Z", None),
+    Due(replace(KEPT, clip="c2", recorded_at=None, file_name="", size_bytes=18_430_022), "minimum", "2026-10-12T10:05:12.000000Z", None),
+    Due(replace(KEPT, clip="c3", recorder_name="NO NAME 1A2B-3C4D", file_name="询问录音_王某_第二次.mp3", recorded_at="2024-10-30T01:02:03.000000Z",
+                taken_in_at="2024-10-30T09:30:00.000000Z"), "task", "2026-10-30T09:30:00.000000Z", None),
+)  # fmt: skip
+HOLDS = (
+    retaining.HoldView(
+        "h1",
+        "case:case1",
+        CASE.number,
+        "当事人已申请行政复议，复议决定作出前保全全部音像记录",
+        "2026-11-20T03:00:00.000000Z",
+        "刘洋",
+        OFFICER.unit,
+    ),
+    retaining.HoldView(
+        "h2",
+        f"clip:{CLIP_ID}",
+        BASE.file_name or "",
+        "纪检监察机关函询，暂缓销毁",
+        "2026-11-21T03:00:00.000000Z",
+        "陈静",
+        OFFICER.unit,
+    ),
+)
+
+
+def _line(number: int, left_for: str | None = None, stage: str = "probed") -> retaining.DisposalLine:
+    name = f"DCAM_J800000_018233_2026041{number}_173000_000{number}.mp4"
+    return retaining.DisposalLine(
+        f"d{number}", name, "J800000", DIGEST, 184_300_221 * number, f"2026-04-1{number}T09:30:00.000000Z",
+        f"2026-04-1{number}T10:05:12.000000Z", "minimum", f"2026-10-1{number}T10:05:12.000000Z", left_for, stage,
+    )  # fmt: skip
+
+
+PROPOSED = retaining.DisposalView(
+    "p5vkt2m4qzq6wmxw5a3o7r6c2i", "proposed", "2026年第四季度到期清理", "2026-11-21T02:00:00.000000Z", "lifang", "李芳",
+    None, None, "", None, 0, frozenset({OFFICER.unit}), tuple(_line(number) for number in range(1, 5)),
+)  # fmt: skip
+DECIDED = replace(PROPOSED, disposal="q5vkt2m4qzq6wmxw5a3o7r6c2i", status="approved", decided_at="2026-11-22T02:00:00.000000Z", decider="周建国",
+                  lines=(_line(1, stage="disposed"), _line(2, "held"), _line(3, stage="disposed")))  # fmt: skip
+DISPOSALS = (
+    PROPOSED,
+    DECIDED,
+    replace(DECIDED, disposal="r5vkt2m4qzq6wmxw5a3o7r6c2i", status="completed", completed_at="2026-11-22T02:10:00.000000Z", unreached=1),
+    replace(PROPOSED, disposal="s5vkt2m4qzq6wmxw5a3o7r6c2i", status="refused", decided_at="2026-11-22T02:00:00.000000Z", decider="周建国",
+            answer="其中第 2 条的投诉尚未办结"),
+)  # fmt: skip
+DISPOSAL = disposal_pages.DisposalPage(
+    DUE,
+    14,
+    {"not_due": 1204, "permanent": 311, "open": 22, "held": 9, "untagged": 4},
+    DISPOSALS[:1],
+    DISPOSALS[1:],
+    HOLDS,
+    RULES,
+    "lifang",
+)
+
+HEALTH = tuple(
+    pages.HealthCheck(code, "ok", value)
+    for code, value in {
+        "vault": "yes", "free_bytes": "4120000000000", "encryption": "LUKS", "signer": "yes", "log_key": "sealed", "ledger_size": "1893",
+        "unsealed": "4", "queue": "2", "work_failed": "0", "alarms": "0", "outside_anchor": "3720", "database": "SQLite",
+        "programs": "ffmpeg", "checked_at": "2026-11-22T11:00:00.000000Z",
+    }.items()
+)  # fmt: skip
+_TROUBLED = {
+    "vault": ("bad", "no"), "free_bytes": ("warn", "41200000000"), "encryption": ("warn", "no"), "signer": ("bad", "no"), "log_key": ("bad", ""),
+    "unsealed": ("warn", "1204"), "work_failed": ("warn", "3"), "alarms": ("warn", "2"), "outside_anchor": ("bad", "halted"),
+    "programs": ("warn", "ffmpeg, ffprobe"),
+}  # fmt: skip
+TROUBLE = (
+    *(
+        replace(each, state=_TROUBLED[each.code][0], value=_TROUBLED[each.code][1]) if each.code in _TROUBLED else each
+        for each in HEALTH
+    ),
+    pages.HealthCheck("outside_anchor", "warn", "93600"),
+    pages.HealthCheck("outside_anchor", "warn", "never"),
+    pages.HealthCheck("outside_anchor", "warn", "not_set_up"),
+)
+
 PAGES: dict[str, Shown] = {
     "login": Shown("login.html", pages.LoginPage("zhangwei", "/", "login_wrong", first=True), None, "/login"),
     "welcome": Shown("welcome.html", pages.WelcomePage(OFFICER), None, "/welcome/x"),
@@ -319,10 +465,24 @@ PAGES: dict[str, Shown] = {
     "clip-incomplete": Shown("clip.html", clip_page(ROWS[4], media_url=None, poster_url=None, blocked="incomplete"), CLERK, "/clips/c05"),
     "clip-purpose": Shown("clip.html", clip_page(ROWS[0], media_url=None, poster_url=None, needs_purpose=True, can_bind=False, can_amend=False,
                           can_classify=False), INSPECTOR, "/clips/c01"),
-    "verify-sound": Shown("verify_page.html", pages.VerifyView("sound", BASE.taken_in_at, "2026-11-22T11:00:00.000000Z", "9f86d0" * 10, "9f86d0" * 10, 1893), CLERK, "/clips/c01"),
-    "verify-damaged": Shown("verify_page.html", pages.VerifyView("damaged", BASE.taken_in_at, "2026-11-22T11:00:00.000000Z", "9f86d0" * 10, "aaaaaa" * 10, 1893, ("digest_differs",)), CLERK, "/clips/c01"),
-    "verify-unknown": Shown("verify_page.html", pages.VerifyView("not_checked", None, "2026-11-22T11:00:00.000000Z", "9f86d0" * 10, None, 0, ("unreadable",)), CLERK, "/clips/c01"),
-    "verify": Shown("verify_result.html", pages.VerifyView("sound", BASE.taken_in_at, "2026-11-22T11:00:00.000000Z", "9f86d0" * 10, "9f86d0" * 10, 1893), CLERK, "/clips/c01"),
+    "verify-sound": Shown("verify_page.html", SOUND, CLERK, "/clips/c01"),
+    "verify-damaged": Shown("verify_page.html", DAMAGED, CLERK, "/clips/c01"),
+    "verify-unknown": Shown("verify_page.html", replace(SOUND, outcome="not_checked", taken_in_at=None, found_sha256=None, log_size=0, findings=("original.unreadable", "result.not_entered"), proof=None), CLERK, "/clips/c01"),
+    "verify-disposed": Shown("verify_page.html", replace(SOUND, outcome="disposed", found_sha256=None), CLERK, "/clips/c01"),
+    "verify-result": Shown("verify_result.html", SOUND, CLERK, "/clips/c01"),
+    "verify": Shown("verify.html", pages.VerifyPage(CHECKS, SCRUB, may_sweep=True, may_see=True), CLERK, "/verify"),
+    "verify-first": Shown("verify.html", pages.VerifyPage((), pages.ScrubView(30.0), may_sweep=True, may_see=True, problem="digest_wrong"), CLERK, "/verify"),
+    "verify-auditor": Shown("verify.html", pages.VerifyPage(CHECKS[:1], pages.ScrubView(0.0), may_sweep=True, may_see=False), AUDITOR, "/verify"),
+    "verify-handler": Shown("verify.html", pages.VerifyPage(CHECKS[1:2], None, may_sweep=False, may_see=True, problem="case_unknown"), HANDLER, "/verify"),
+    **{f"check-{name}": Shown("check.html", check, CLERK, "/verify/checks/x") for name, check in CHECKS_BY_STATE.items()},
+    "check-state": Shown("check_state.html", CHECKS_BY_STATE["running"], CLERK, "/verify/checks/x"),
+    **{f"file-{view.answer}{'-hidden' if view.hidden else ''}": Shown("file_page.html", view, CLERK, "/verify/file") for view in FILES},
+    "file-result": Shown("file_result.html", FILES[0], CLERK, "/verify/file"),
+    "disposal": Shown("disposal.html", DISPOSAL, CLERK, "/disposal"),
+    "disposal-decide": Shown("disposal.html", replace(DISPOSAL, person="zhou"), APPROVER, "/disposal"),
+    "disposal-own": Shown("disposal.html", replace(DISPOSAL, due=(), blocked={}, problem="second_person"), person("lifang", "李芳", Role.CLERK, Role.APPROVER), "/disposal"),
+    "disposal-none": Shown("disposal.html", disposal_pages.DisposalPage((), 0, {}, (), (), (), RULES, "lifang"), CLERK, "/disposal"),
+    **{f"disposal-list-{each.status}": Shown("disposal_list.html", disposal_pages.DisposalListPage(each, SOURCES), CLERK, "/disposal/x") for each in DISPOSALS},
     "bind": Shown("bind.html", BIND, CLERK, "/bind"),
     "bind-dialog": Shown("bind_dialog.html", replace(BIND, problem="target_missing", values={"kind": "matter", "new_title": "x"}), CLERK, "/bind"),
     "bound": Shown("bound.html", pages.BoundView(12, (), "case", CASE.number, None), CLERK, "/bind"),
@@ -352,7 +512,8 @@ PAGES: dict[str, Shown] = {
     "alarms": Shown("alarms.html", pages.AlarmsPage((views.AlarmView("a1", "clip_conflicted", "clip:c10", "DCAM_J800000.mp4: 9f86… → 2c26…", "2026-11-22T10:15:00.000000Z"),)), CLERK, "/alarms"),
     "alarms-none": Shown("alarms.html", pages.AlarmsPage(()), ADMIN, "/alarms"),
     "me": Shown("me.html", pages.MePage(HANDLER, "2026-11-22T10:15:00.000000Z", "password", None, "password_changed"), HANDLER, "/me"),
-    "health": Shown("health.html", pages.HealthPage((pages.HealthCheck("vault", "ok", "/srv/vault"), pages.HealthCheck("free_space", "warn", "41.2 GB"), pages.HealthCheck("signer", "bad", "no"), pages.HealthCheck("outside_anchor", "warn", "93600"), pages.HealthCheck("outside_anchor", "warn", "never"))), ADMIN, "/health"),
+    "health": Shown("health.html", pages.HealthPage(HEALTH), ADMIN, "/health"),
+    "health-trouble": Shown("health.html", pages.HealthPage(TROUBLE), ADMIN, "/health"),
     "error-404": Shown("error.html", pages.ErrorPage(404, "not_found"), OFFICER, "/clips/none"),
     "error-500": Shown("error.html", pages.ErrorPage(500, "internal"), None, "/clips/none"),
 }  # fmt: skip

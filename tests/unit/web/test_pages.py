@@ -17,7 +17,8 @@ VOID = frozenset({"meta", "link", "input", "img", "br", "hr", "use", "source"})
 @pytest.fixture(autouse=True)
 def _built_assets(monkeypatch: pytest.MonkeyPatch) -> None:
     """The names of the built files do not matter here, and a test must not need the build."""
-    names = {name: name for name in ("app.css", "app.js", "theme.js", "icons.svg", "favicon.svg")}
+    files = ("app.css", "app.js", "theme.js", "hash-worker.js", "icons.svg", "favicon.svg")
+    names = {name: name for name in files}
     monkeypatch.setattr(preview, "assets", lambda: names)
 
 
