@@ -12,12 +12,14 @@ SERIAL = "BWC000001"
 # What pages append when somebody proposes a disposal and somebody else approves it; its period can't be waited for.
 DECIDE = """
 import sys
-from station.config import open_home
+from pathlib import Path
+
+from station.config import load_home
 from station.custody import Custody
 from station.database import Database
 from station.records.disposal_entries import ClipDisposed, DisposalApproved, DisposalProposed, DueClip
 
-home = open_home({home!r})
+home = load_home(Path({home!r}))
 clip, digest = sys.argv[1:]
 due = dict(clip=clip, digest={{"sha256": digest}}, rule="minimum", due_at="2026-08-04T10:00:00.000000Z")
 Custody(home, Database(home.database_url)).append(
