@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from station.digest import new_hasher
 from station.errors import ConfigError, HomeError
 
 SHIPPED_PROFILES = Path(__file__).resolve().parent.parent / "firmware_profiles"
@@ -23,6 +24,16 @@ def _known_zone(value: str) -> str:
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ValueError(f"{value!r} is not an IANA time zone") from error
     return value
+
+
+def _computable(algorithms: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse an algorithm that this machine can't compute: a digest that is asked for is never left out."""
+    for algorithm in algorithms:
+        try:
+            new_hasher(algorithm)
+        except ConfigError as error:
+            raise ValueError(error.message) from error
+    return algorithms
 
 
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
@@ -93,6 +104,9 @@ class Settings(BaseModel):
     )
     scrub_days: float = Field(
         default=30, ge=0, le=3650, description="in how many days the whole vault is re-read and checked; 0: never"
+    )
+    further_digests: Annotated[tuple[Literal["sm3"], ...], AfterValidator(_computable)] = Field(
+        default=(), max_length=1, description="digests taken at intake beside SHA-256: sm3 (GB/T 32905)"
     )
     key_store: str = Field(default="file", pattern=r"^(file|pkcs11)$", description="where the log's key is kept")
     pkcs11_module: str = Field(default="", description="library of the token, as /usr/lib/softhsm/libsofthsm2.so")

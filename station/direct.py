@@ -8,14 +8,15 @@ They ask for huge pages: out of scattered small pages the kernel makes several r
 
 import errno
 import fcntl
-import hashlib
 import mmap
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from station.digest import SHA256, Hasher, new_hasher
 
 Readback = Literal["direct", "dropped", "none"]
 BLOCK_BYTES = 4096
@@ -24,11 +25,15 @@ BUFFER_BYTES = 2 * 1024 * 1024  # one huge page
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """What came back from the disk: `sha256` hex of `size_bytes` bytes, and how far the cache was avoided."""
+    """What came back from the disk: `sha256` hex of `size_bytes` bytes, and how far the cache was avoided.
+
+    `further` maps other algorithms, where they were asked for, to the hex of the same bytes.
+    """
 
     sha256: str
     size_bytes: int
     mode: Readback
+    further: dict[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -95,10 +100,11 @@ def _read_once(handle: int, offset: int, target: memoryview) -> int:
         return taken
 
 
-def reread(handle: int, between: Callable[[], None] = lambda: None) -> Reread:
+def reread(handle: int, between: Callable[[], None] = lambda: None, further: Sequence[str] = ()) -> Reread:
     """Hash the whole of an open regular file, as it is on the disk; raises OSError, and what `between` raises.
 
     The file must have been synced. The descriptor's O_DIRECT flag is as before at the end. Reading and hashing overlap.
+    `further` names digests beside SHA-256, computed of the same reading; ConfigError if this machine can't.
     `between` is called after every buffer of a megabyte: to wait while others need the disk, or to break off.
     """
     was_direct = is_direct(handle)
@@ -107,13 +113,13 @@ def reread(handle: int, between: Callable[[], None] = lambda: None) -> Reread:
         mode = _drop_cache(handle)
     try:
         try:
-            return _hash_all(handle, mode, between)
+            return _hash_all(handle, mode, between, further)
         except OSError as error:
             if error.errno != errno.EINVAL or mode != "direct":
                 raise
         # The file system took the flag but not the read.
         set_direct(handle, False)
-        return _hash_all(handle, _drop_cache(handle), between)
+        return _hash_all(handle, _drop_cache(handle), between, further)
     finally:
         set_direct(handle, was_direct)
 
@@ -126,26 +132,32 @@ def _drop_cache(handle: int) -> Readback:
     return "dropped"
 
 
-def _hash_all(handle: int, mode: Readback, between: Callable[[], None]) -> Reread:
-    hasher = hashlib.sha256()
+def _hash_all(handle: int, mode: Readback, between: Callable[[], None], further: Sequence[str]) -> Reread:
+    hashers = {algorithm: new_hasher(algorithm) for algorithm in (SHA256, *further)}
     size = 0
     half = BUFFER_BYTES // 2
-    with aligned_buffer() as page, page[:half] as first, page[half:] as second, ThreadPoolExecutor(1) as worker:
+    with (
+        aligned_buffer() as page,
+        page[:half] as first,
+        page[half:] as second,
+        ThreadPoolExecutor(len(hashers)) as workers,
+    ):
         buffers = (first, second)
         turn = 0
-        hashed = None
+        under_way: list[Future[None]] = []
         while count := _read_whole(handle, size, buffers[turn]):
-            if hashed is not None:
+            for hashed in under_way:
                 hashed.result()
-            hashed = worker.submit(_update, hasher, buffers[turn], count)
+            under_way = [workers.submit(_update, hasher, buffers[turn], count) for hasher in hashers.values()]
             size += count
             turn = 1 - turn
             between()
             if count % BLOCK_BYTES:
                 break
-        if hashed is not None:
+        for hashed in under_way:
             hashed.result()
-    return Reread(hasher.hexdigest(), size, mode)
+    found = {algorithm: hasher.hexdigest() for algorithm, hasher in hashers.items()}
+    return Reread(found.pop(SHA256), size, mode, found)
 
 
 def _read_whole(handle: int, offset: int, target: memoryview) -> int:
@@ -159,6 +171,6 @@ def _read_whole(handle: int, offset: int, target: memoryview) -> int:
     return done
 
 
-def _update(hasher: "hashlib._Hash", buffer: memoryview, count: int) -> None:
+def _update(hasher: Hasher, buffer: memoryview, count: int) -> None:
     with buffer[:count] as piece:
         hasher.update(piece)

@@ -20,6 +20,7 @@ from station.device.mtp import Mtp
 from station.device.opener import Opener, start_opener
 from station.device.usbfs import Usbfs
 from station.device.volume import Card, Source
+from station.digest import new_hasher
 from station.errors import StationError
 from station.records.reading import CopyOrder, Done, Fault, Listed, Message, ReaderOptions
 from station.sandbox.confinement import Limits, confine
@@ -54,6 +55,8 @@ def _run(options: ReaderOptions) -> None:
     threading.stack_size(_STACK_BYTES)
     for name in (*_CODECS, options.code_page):
         codecs.lookup(name)
+    for algorithm in options.further_digests:
+        new_hasher(algorithm)  # loads what it needs, and refuses before anything is read
     staging = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     with start_opener(options.source) if options.kind == "folder" else nullcontext() as opener:
         confine(
@@ -66,7 +69,8 @@ def _run(options: ReaderOptions) -> None:
         )
         with _open(options, opener) as source:
             _list(source)
-            _copy(source, CopyOrder.model_validate_json(sys.stdin.buffer.readline()), staging)
+            order = CopyOrder.model_validate_json(sys.stdin.buffer.readline())
+            _copy(source, order, staging, options.further_digests)
         _say(Done())
 
 
@@ -96,8 +100,8 @@ def _list(source: Source) -> None:
     _say(Listed(entries=count, whole=source.whole))
 
 
-def _copy(source: Source, order: CopyOrder, staging: int) -> None:
-    with Copier(staging, _say) as copier:
+def _copy(source: Source, order: CopyOrder, staging: int, further: tuple[str, ...]) -> None:
+    with Copier(staging, _say, further) as copier:
         for ids, take in ((order.copy_ids, copier.copy), (order.rehash_ids, copier.rehash)):
             for entry_id in ids:
                 try:

@@ -156,6 +156,8 @@ init() {
 		(umask 0077 && PYTHONDONTWRITEBYTECODE=1 "$PREFIX/.venv/bin/station" init \
 			--settings "$here/station.toml" --home "$HOME_FOLDER")
 	fi
+	# systemd wants the folder that it loads sealed keys from to be there, sealed or not.
+	install -d -m 0700 "$HOME_FOLDER/keys/sealed"
 	if [ "$(stat -c %u "$HOME_FOLDER/keys")" = 0 ]; then hand_over; fi
 	systemd-tmpfiles --create "$LIBRARY/tmpfiles.d/station.conf"
 }

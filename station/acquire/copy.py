@@ -1,23 +1,23 @@
-"""The copy: one pass over the source, read → SHA-256 → write, then fsync, each overlapped with the others.
+"""The copy: one pass over the source, read → digests → write, then fsync, each overlapped with the others.
 
-Guarantees: the digest is of exactly the bytes written; a file is reported only after its fsync succeeded (a failed
+Guarantees: the digests are of exactly the bytes written; a file is reported only after its fsync succeeded (a failed
 one is never retried); a read error costs only the sectors that can't be read, which become zeros and are listed;
 memory is a few buffers, whatever the file's size.
 """
 
 import errno
-import hashlib
 import os
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from station import clock
+from station.digest import SHA256, Hasher, new_hasher
 from station.direct import BLOCK_BYTES, BUFFER_BYTES, aligned_buffer, set_direct
 from station.records.reading import BadRange, Copied, CopyProgress
 
@@ -58,7 +58,7 @@ class _Target:
     size_bytes: int
     name: str | None
     handle: int | None
-    hasher: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    hashers: dict[str, Hasher]
     bad: list[tuple[int, int]] = field(default_factory=list)
     failed_reads: int = 0
     gone: bool = False
@@ -79,9 +79,10 @@ class _Piece:
 class Copier:
     """Copies one file after another into a folder; `report` is called from several threads, one at a time."""
 
-    def __init__(self, folder: int, report: Report) -> None:
-        """Take the staging folder's descriptor and the receiver of progress and results."""
+    def __init__(self, folder: int, report: Report, further: Sequence[str] = ()) -> None:
+        """Take the staging folder's descriptor, the receiver of progress and results, and digests beside SHA-256."""
         self._folder = folder
+        self._algorithms = (SHA256, *further)
         self._report_to = report
         self._reporting = threading.Lock()
         self._stack = ExitStack()
@@ -96,7 +97,8 @@ class Copier:
         # Left in the opposite order: what syncs waits for what writes.
         self._syncers = enter(ThreadPoolExecutor(_SYNCERS))
         self._writer = enter(ThreadPoolExecutor(1))
-        self._hashing = enter(ThreadPoolExecutor(1))
+        # A thread a digest, so that a slow one holds up no other until the buffers are used up.
+        self._hashing = {algorithm: enter(ThreadPoolExecutor(1)) for algorithm in self._algorithms}
         self._readers = enter(ThreadPoolExecutor(_READS_AT_ONCE))
         return self
 
@@ -161,8 +163,9 @@ class Copier:
         return done
 
     def _open(self, entry_id: int, size: int, keep: bool) -> _Target:
+        hashers = {algorithm: new_hasher(algorithm) for algorithm in self._algorithms}
         if not keep:
-            return _Target(entry_id, size, None, None)
+            return _Target(entry_id, size, None, None, hashers)
         if size > _MAX_FILE_BYTES:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
         name = secrets.token_hex(16)
@@ -176,7 +179,7 @@ class Copier:
             os.close(handle)
             os.unlink(name, dir_fd=self._folder)
             raise
-        return _Target(entry_id, size, name, handle)
+        return _Target(entry_id, size, name, handle, hashers)
 
     def _hand_on(self, target: _Target, content: Content, piece: _Piece) -> None:
         """Hand a piece to the hashing and the writing thread; what could not be read ahead is read with care first."""
@@ -188,7 +191,10 @@ class Copier:
         if piece.reading is None or failure is not None:
             with piece.buffer[: piece.length] as view:
                 self._read(target, content, piece.offset, view)
-        jobs = [self._hashing.submit(_hash, target, piece.buffer, piece.length)]
+        jobs = [
+            self._hashing[algorithm].submit(_hash, hasher, piece.buffer, piece.length)
+            for algorithm, hasher in target.hashers.items()
+        ]
         if target.handle is not None:
             jobs.append(self._writer.submit(_write, target, piece.buffer, piece.offset, piece.length))
         target.jobs.extend(jobs)
@@ -262,11 +268,13 @@ class Copier:
             self._report(Copied(id=target.entry_id, staged=None, sha256=None, size_bytes=0, reason=target.failure))
             return
         whole = target.handle is not None or bytes_read == target.size_bytes
+        digests = _finish_digests(target, bytes_read) if whole else {}
         self._report(
             Copied(
                 id=target.entry_id,
                 staged=target.name,
-                sha256=_finish_digest(target, bytes_read) if whole else None,
+                sha256=digests.pop(SHA256, None),
+                further_digests=digests,
                 size_bytes=target.size_bytes,
                 bad_ranges=tuple(BadRange(offset_bytes=start, length_bytes=length) for start, length in target.bad),
                 reread=target.handle is None,
@@ -303,9 +311,9 @@ def _reserve(handle: int, size: int) -> None:
             raise
 
 
-def _hash(target: _Target, buffer: memoryview, length: int) -> None:
+def _hash(hasher: Hasher, buffer: memoryview, length: int) -> None:
     with buffer[:length] as view:
-        target.hasher.update(view)
+        hasher.update(view)
 
 
 def _write(target: _Target, buffer: memoryview, offset: int, length: int) -> None:
@@ -332,14 +340,15 @@ def _write_once(handle: int, view: memoryview, offset: int) -> int:
     return os.pwrite(handle, view, offset)
 
 
-def _finish_digest(target: _Target, bytes_read: int) -> str:
+def _finish_digests(target: _Target, bytes_read: int) -> dict[str, str]:
     """Hash the zeros that ftruncate puts behind what was read before the card went away."""
     left = target.size_bytes - bytes_read
     zeros = bytes(min(left, BUFFER_BYTES))
     while left > 0:
-        target.hasher.update(zeros[:left])
+        for hasher in target.hashers.values():
+            hasher.update(zeros[:left])
         left -= min(left, len(zeros))
-    return target.hasher.hexdigest()
+    return {algorithm: hasher.hexdigest() for algorithm, hasher in target.hashers.items()}
 
 
 def _add_bad(bad: list[tuple[int, int]], offset: int, length: int) -> None:

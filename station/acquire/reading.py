@@ -119,12 +119,13 @@ class Reading:
         usb: bool = False,
         silence_seconds: float = SILENCE_SECONDS,
         gone: Callable[[], bool] = lambda: False,
+        further_digests: tuple[str, ...] = (),
         command: tuple[str, ...] | None = None,
     ) -> None:
         """Prepare to read `source` into the empty folder `inbox`, which belongs to `user` when root starts this.
 
         With `writable` False a block device is read only if the kernel refuses writes to it; `usb`: see `open_source`.
-        `code_page` decodes FAT short names for display. `command` is the reader's program, for tests.
+        `code_page` decodes FAT short names for display; `further_digests` are taken beside SHA-256. `command` is the reader's program, for tests.
         """
         self.source = source
         self._inbox = inbox
@@ -135,6 +136,7 @@ class Reading:
         self._usb = usb
         self._silence_seconds = silence_seconds
         self._gone = gone
+        self._further_digests = further_digests
         self._gone_at: float | None = None
         self._command = command or READER
         self._lines = bytearray()
@@ -223,6 +225,7 @@ class Reading:
             code_page=self._code_page,
             user=self._user,
             parent=os.getpid(),
+            further_digests=self._further_digests,
         )
         # Nothing of our environment: it may hold the database's password.
         environment = {

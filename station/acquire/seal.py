@@ -106,7 +106,7 @@ def ingest_entry(
         clip=clip,
         docking=docking,
         recorder=recorder,
-        digest={SHA256: copied.sha256 or ""},
+        digest={SHA256: copied.sha256 or "", **copied.further_digests},
         size_bytes=copied.size_bytes,
         media=item.media or "video",
         container=entry.container or "unknown",
@@ -141,7 +141,7 @@ def conflict_entry(item: PlanItem, copied: Copied, *, docking: str) -> ClipConfl
         clip=item.known.clip,
         docking=docking,
         held={SHA256: item.known.sha256},
-        digest={SHA256: copied.sha256},
+        digest={SHA256: copied.sha256, **copied.further_digests},
         kept=True,
     )
     return ClipConflicted(fact=fact)

@@ -2,7 +2,7 @@
 
 Order that must hold: moved out of the reader's folder (it can no longer swap the name), looked at, owner and mode
 taken (it can no longer open it), proven to have no writer left (it can no longer change it), and only then read back
-past the page cache and compared. Guarantee: what `settle` returns is on the disk with exactly the digest claimed.
+past the page cache and compared. Guarantee: what `settle` returns is on the disk with exactly the digests claimed.
 """
 
 import errno
@@ -10,6 +10,7 @@ import fcntl
 import os
 import re
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ MODE = 0o440
 class Settled:
     """A staged file that is ours: where it lies now, its proven digest and size, and how it was read back.
 
+    `further` maps the algorithms asked for beside SHA-256 to their digests, proven alike.
     `sole` tells that the kernel vouched for no writer being left; False where the file system has no leases.
     """
 
@@ -34,13 +36,14 @@ class Settled:
     size_bytes: int
     readback: Readback
     sole: bool
+    further: dict[str, str]
 
 
-def settle(inbox: Path, copied: Copied, *, parser_gid: int | None) -> Settled:
+def settle(inbox: Path, copied: Copied, *, parser_gid: int | None, further: Sequence[str] = ()) -> Settled:
     """Take over what `copied` claims to have left in `inbox`; it moves to the folder above, under the same name.
 
     `parser_gid`: when root runs this, the group that may read originals later (confined ffmpeg); None leaves the
-    group as it is. Raises ReadbackError when the disk gives something else than the reader claimed, StorageError for
+    group as it is. `further` names the digests that are due beside SHA-256. Raises ReadbackError when the disk gives something else than the reader claimed, StorageError for
     everything else that is wrong with it.
     """
     name, sha256 = copied.staged, copied.sha256
@@ -54,7 +57,7 @@ def settle(inbox: Path, copied: Copied, *, parser_gid: int | None) -> Settled:
         raise StorageError(f"The staged file {inbox / name} can't be taken over: {error.strerror}") from error
     try:
         sole = _take_over(handle, place, parser_gid)
-        found = reread(handle)
+        found = reread(handle, further=further)
     except OSError as error:
         raise StorageError(f"The staged file {place} can't be read back: {error.strerror}") from error
     finally:
@@ -66,7 +69,13 @@ def settle(inbox: Path, copied: Copied, *, parser_gid: int | None) -> Settled:
             kept="The recording is still on the recorder",
             hint="Check the vault's disk before docking again",
         )
-    return Settled(place, found.sha256, found.size_bytes, found.mode, sole)
+    if found.further != copied.further_digests:
+        raise ReadbackError(
+            f"{place} reads back with the digests {found.further}, but {copied.further_digests} were reported",
+            kept="The recording is still on the recorder",
+            hint="Check the vault's disk before docking again",
+        )
+    return Settled(place, found.sha256, found.size_bytes, found.mode, sole, found.further)
 
 
 def _take_over(handle: int, place: Path, parser_gid: int | None) -> bool:

@@ -27,7 +27,7 @@ def run(home: Home, database: Database, custody: Custody, store: LocalStore) -> 
         known = noted_originals(session, PLAYABLE)
     new = [path for path in _copies(home.derived) if _is_new(path, known.get(path.parent.name))][:_MOST]
     try:
-        with closing(reread_all(new, gentle(home.run))) as readings:
+        with closing(reread_all(((path, ()) for path in new), gentle(home.run))) as readings:
             for reading in readings:
                 if reading.found is not None:
                     with database.write() as session:

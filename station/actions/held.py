@@ -4,13 +4,13 @@ Guarantee: an expectation comes from a ledger entry whose parts are those its re
 or from what lies in the vault.
 """
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from station.custody import check_parts
 from station.database import Database, Session
-from station.digest import SHA256
+from station.digest import SHA256, further_of
 from station.errors import StationError
 from station.evidence.store import LocalStore
 from station.ledger import log
@@ -26,7 +26,8 @@ BATCH_ENTRIES = 1000
 class Held:
     """One blob the ledger names: where it must lie, and of which clip (None: a docking's listing).
 
-    `about` is the subject whose entries can say that it is gone for good.
+    `about` is the subject whose entries can say that it is gone for good; `further` are pairs of (algorithm, hex): the
+    digests that the entry gives beside the SHA-256.
     """
 
     sha256: str
@@ -34,6 +35,7 @@ class Held:
     partial: bool
     clip: str | None
     about: str
+    further: tuple[tuple[str, str], ...] = ()
 
     def path(self, store: LocalStore) -> Path:
         """Return where it lies."""
@@ -44,15 +46,19 @@ def held_by(entry: object) -> list[Held]:
     """Return the blobs that an entry names."""
     match entry:
         case ClipIngested(fact=fact):
-            return [Held(fact.digest[SHA256], fact.size_bytes, False, fact.clip, f"clip:{fact.clip}")]
+            return [_of_clip(fact.digest, fact.size_bytes, fact.clip)]
         case ClipIncomplete(fact=fact):
-            return [Held(fact.digest[SHA256], fact.size_bytes, True, fact.clip, f"clip:{fact.clip}")]
+            return [_of_clip(fact.digest, fact.size_bytes, fact.clip, partial=True)]
         case ClipConflicted(fact=conflict) if conflict.kept:
-            return [Held(conflict.digest[SHA256], None, False, conflict.clip, f"clip:{conflict.clip}")]
+            return [_of_clip(conflict.digest, None, conflict.clip)]
         case DockingFinished(fact=finished) if finished.listing:
             return [Held(finished.listing[SHA256], None, False, None, f"docking:{finished.docking}")]
         case _:
             return []
+
+
+def _of_clip(digest: Mapping[str, str], size_bytes: int | None, clip: str, *, partial: bool = False) -> Held:
+    return Held(digest[SHA256], size_bytes, partial, clip, f"clip:{clip}", tuple(further_of(digest).items()))
 
 
 def held_between(

@@ -10,7 +10,7 @@ import os
 import stat
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -99,8 +99,13 @@ def step_back() -> None:
             kernel.system_call(number, _IOPRIO_WHO_PROCESS, 0, _IOPRIO_IDLE)
 
 
-def reread_all(paths: Iterable[Path], pace: Pace) -> Generator[Reading, None, None]:
-    """Yield what came of each path, in their order; raises what `pace.between` raises, after which no file is read."""
+def reread_all(
+    wanted: Iterable[tuple[Path, Sequence[str]]], pace: Pace
+) -> Generator[Reading, None, None]:
+    """Yield what came of each (path, digests wanted beside SHA-256), in their order.
+
+    Raises what `pace.between` raises, after which no file is read, and ConfigError for a digest unknown to this machine.
+    """
     ended = threading.Event()
 
     def between() -> None:
@@ -111,8 +116,8 @@ def reread_all(paths: Iterable[Path], pace: Pace) -> Generator[Reading, None, No
     waiting: deque[Future[Reading]] = deque()
     with ThreadPoolExecutor(pace.workers, "reread", pace.begin) as pool:
         try:
-            for path in paths:
-                waiting.append(pool.submit(_read, path, between))
+            for path, further in wanted:
+                waiting.append(pool.submit(_read, path, further, between))
                 if len(waiting) >= 2 * pace.workers:
                     yield waiting.popleft().result()
             while waiting:
@@ -123,10 +128,10 @@ def reread_all(paths: Iterable[Path], pace: Pace) -> Generator[Reading, None, No
                 each.cancel()
 
 
-def _read(path: Path, between: Callable[[], None]) -> Reading:
+def _read(path: Path, further: Sequence[str], between: Callable[[], None]) -> Reading:
     between()
     try:
-        return Reading(path, _reread(path, between))
+        return Reading(path, _reread(path, further, between))
     except FileNotFoundError:
         return Reading(path, None, "missing")
     except OSError as error:
@@ -135,11 +140,11 @@ def _read(path: Path, between: Callable[[], None]) -> Reading:
         return Reading(path, None, "unreadable", error.strerror or str(error))
 
 
-def _reread(path: Path, between: Callable[[], None]) -> Reread:
+def _reread(path: Path, further: Sequence[str], between: Callable[[], None]) -> Reread:
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise OSError(errno.ENXIO, "it is no plain file")
-        return reread(handle, between)
+        return reread(handle, between, further)
     finally:
         os.close(handle)

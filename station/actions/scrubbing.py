@@ -119,7 +119,8 @@ def _read(
     """Read the blobs that one entry names, but for those gone by law."""
     with database.read() as session:
         there = [each for each in named if not is_gone(session, each)]
-    with closing(reread_all([each.path(store) for each in there], pace)) as readings:
+    wanted = [(each.path(store), [algorithm for algorithm, _ in each.further]) for each in there]
+    with closing(reread_all(wanted, pace)) as readings:
         for held, reading in zip(there, readings, strict=True):
             _count(progress, held, reading, found)
 

@@ -17,7 +17,7 @@ from station.actions.rereading import Pace, Reading, reread_all
 from station.config import Home
 from station.custody import Custody, check_parts, compare
 from station.database import Database, Session
-from station.digest import SHA256, new_id
+from station.digest import SHA256, further_of, new_id
 from station.direct import Readback
 from station.errors import DamagedError, LedgerError, SignerRefusedError, SignerUnavailableError, StationError
 from station.evidence.store import LocalStore
@@ -273,30 +273,43 @@ def _check_blobs(store: LocalStore, held: Sequence[Held], course: Course, show: 
     for each in held:
         of.setdefault((each.sha256, each.partial), []).append(each)
     blobs = list(of.values())
-    readings = reread_all((same[0].path(store) for same in blobs[course.position :]), pace)
+    left = blobs[course.position :]
+    readings = reread_all(((same[0].path(store), _algorithms(same)) for same in left), pace)
     with closing(readings):
-        for same, reading in zip(blobs[course.position :], readings, strict=True):
-            problem = judge(same[0], reading)
+        for same, reading in zip(left, readings, strict=True):
             result.originals += 1
             if reading.found is not None:
                 result.size_bytes += reading.found.size_bytes
                 result.found_sha256 = reading.found.sha256
                 if reading.found.mode != "direct":
                     result.readback = reading.found.mode
-            for each in same if problem else ():
-                _note(result, problem, each)
+            for each in same:  # clips of the same bytes, of which perhaps not all were taken in with every digest
+                _note(result, judge(each, reading), each)
             course.position += 1
             show(result.size_bytes, total)
 
 
+def _algorithms(same: Sequence[Held]) -> list[str]:
+    return sorted({algorithm for held in same for algorithm, _ in held.further})
+
+
 def judge(held: Held, reading: Reading) -> Problem | None:
-    """Return what is wrong with a blob that was re-read, None when it is what was taken in."""
+    """Return what is wrong with a blob that was re-read, None when it is what was taken in.
+
+    It must have been read for every digest that its entry gives; KeyError otherwise.
+    """
     path = reading.path
     if reading.found is not None:
-        if reading.found.sha256 == held.sha256:
-            return None
-        text = f"The original {path} was altered: its SHA-256 is now {reading.found.sha256}"
-        return Problem("original.damaged", None, text)
+        if reading.found.sha256 != held.sha256:
+            text = f"The original {path} was altered: its SHA-256 is now {reading.found.sha256}"
+            return Problem("original.damaged", None, text)
+        for algorithm, recorded in held.further:
+            found = reading.found.further[algorithm]
+            if found != recorded:
+                name = algorithm.upper()
+                text = f"The original {path} has its SHA-256, but its {name} is {found} and {recorded} is in the ledger"
+                return Problem("original.digests_differ", None, text)
+        return None
     if reading.trouble == "missing":
         return Problem("original.missing", None, f"The original {path} is missing")
     if reading.trouble == "no_file":

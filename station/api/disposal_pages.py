@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from station.actions.disposal import Due
-from station.catalogue.retaining import DisposalView, HoldView
+from station.api.policies import allows, policy_of
+from station.catalogue.retaining import DisposalView, HoldView, holds_about
+from station.catalogue.views import Viewer
+from station.database import Session
 from station.records.retention import Rule
 
 
@@ -30,6 +33,30 @@ class DisposalListPage:
 
     disposal: DisposalView
     sources: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class HoldingView:
+    """What keeps the clip or target of a page from disposal, and what the visitor may do about it.
+
+    `holds` are the page's own and, on a clip's page, those of the targets that the visitor sees it bound to.
+    """
+
+    holds: tuple[HoldView, ...] = ()
+    can_place: bool = False
+    can_lift: bool = False
+
+
+def holding_of(session: Session, viewer: Viewer, about: str, *, through: Sequence[str] = ()) -> HoldingView:
+    """Return the holds about `about` and about what it is held through; one of its own stands at a time."""
+    holds = holds_about(session, (about, *through))
+    own = [each for each in holds if each.about == about]
+    return HoldingView(
+        holds=holds,
+        can_place=not own and allows(policy_of("POST /holds"), viewer.roles, loopback=False),
+        can_lift=allows(policy_of("POST /holds/{hold}/lift"), viewer.roles, loopback=False)
+        and all(each.unit == viewer.unit for each in own),
+    )
 
 
 def blocked_counts(due: Sequence[Due]) -> dict[str, int]:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from station.actions.receipt import Receipt
 from station.actions.shown_proof import ShownProof
+from station.api.disposal_pages import HoldingView
 from station.board import SlotBoard
 from station.catalogue.exports import ExportRow
 from station.catalogue.views import (
@@ -135,6 +136,7 @@ class ClipPageView:
     sensitivities: tuple[str, ...] = ()
     submitted: bool = False
     problem: str | None = None
+    holding: HoldingView = field(default_factory=HoldingView)
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +329,7 @@ class CasePage:
     """case.html. `posters` as on ClipsPage; `cases` are those a matter may be resolved into.
 
     `exports`: the packages asked for; `can_ask` for one more, for a reason of `export_reasons`.
+    `can_verify`: there are clips, and the visitor may have them all checked.
     """
 
     detail: TargetDetail
@@ -341,6 +344,8 @@ class CasePage:
     can_ask: bool = False
     export_reasons: tuple[str, ...] = ()
     export_problem: str | None = None
+    can_verify: bool = False
+    holding: HoldingView = field(default_factory=HoldingView)
 
 
 @dataclass(frozen=True, slots=True)

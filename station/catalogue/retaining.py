@@ -182,12 +182,23 @@ def living_digests(session: Session, digests: Sequence[str]) -> set[str]:
 
 def list_holds(session: Session, unit: str) -> tuple[HoldView, ...]:
     """Return the holds that stand about clips and targets of a unit, newest first."""
+    return tuple(each for each in _holds(session) if each.unit == unit)
+
+
+def holds_about(session: Session, abouts: Sequence[str]) -> tuple[HoldView, ...]:
+    """Return the holds that stand about exactly these, newest first."""
+    return _holds(session, abouts) if abouts else ()
+
+
+def _holds(session: Session, abouts: Sequence[str] | None = None) -> tuple[HoldView, ...]:
     query = (
         select(HOLD, PERSON.c.name)
         .outerjoin(PERSON, PERSON.c.person == HOLD.c.placed_by)
         .where(HOLD.c.lifted_at.is_(None))
         .order_by(HOLD.c.placed_at.desc(), HOLD.c.hold)
     )
+    if abouts is not None:
+        query = query.where(HOLD.c.about.in_(abouts))
     rows = fetch(session, query)
     ids = [row.about.partition(":")[2] for row in rows]
     names: dict[str, tuple[str | None, str]] = {}
@@ -198,9 +209,9 @@ def list_holds(session: Session, unit: str) -> tuple[HoldView, ...]:
         found = fetch(session, select(TARGET).where(TARGET.c.target.in_(part)))
         names |= {each.target: (each.number, each.unit) for each in found}
     return tuple(
-        HoldView(row.hold, row.about, names[own][0] or "", row.reason or "", row.placed_at, row.name, unit)
+        HoldView(row.hold, row.about, names[own][0] or "", row.reason or "", row.placed_at, row.name, names[own][1])
         for row, own in zip(rows, ids, strict=True)
-        if own in names and names[own][1] == unit
+        if own in names
     )
 
 

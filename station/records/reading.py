@@ -101,6 +101,7 @@ class BadRange(Message):
 class Copied(Message):
     """Entry `id` lies in the staging folder as `staged`, synced; `sha256` is of all bytes written there.
 
+    `further_digests` maps the other algorithms that were asked for to the hex of the same bytes.
     With `bad_ranges` the file is incomplete. `staged` None: nothing could be kept, `reason` says why.
     `reread` is True when the parent asked for a digest only (`rehash`), and then `staged` is None too.
     """
@@ -113,6 +114,7 @@ class Copied(Message):
     bad_ranges: tuple[BadRange, ...] = ()
     reread: bool = False
     reason: str | None = None
+    further_digests: dict[str, str] = {}
 
 
 class Fault(Message):
@@ -133,7 +135,7 @@ class ReaderOptions(Message):
 
     `source` is an open descriptor of the card, or of what `kind` says: a folder, or the usbfs node of a recorder that
     speaks MTP. With `direct` a folder's files are read past the page cache (a card's descriptor says so itself).
-    `parent` is the pid it dies with.
+    `parent` is the pid it dies with. `further_digests` are those to compute beside SHA-256.
     """
 
     source: int
@@ -142,6 +144,7 @@ class ReaderOptions(Message):
     code_page: str
     user: str
     parent: int
+    further_digests: tuple[str, ...] = ()
 
 
 class CopyOrder(Message):

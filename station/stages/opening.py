@@ -73,7 +73,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class OpenCard:
-    """A source with its reader at work; `named` is the profile that the request insists on."""
+    """A source with its reader at work; `named` is the profile that the request insists on.
+
+    `further_digests` are taken of every file beside SHA-256.
+    """
 
     request: Request
     docking: str
@@ -84,6 +87,7 @@ class OpenCard:
     profiles: dict[str, Profile]
     named: Profile | None
     unit: str
+    further_digests: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -93,6 +97,7 @@ def open_card(home: Home, request: Request, meter: SlotMeter) -> Iterator[OpenCa
     store.clean_staging()
     named = named_profile(profiles, request.profile)
     likely = named or (request.arrival.profiles[0].profile if request.arrival else None)
+    further = home.settings.further_digests
     code_page, user, docking = likely.code_page if likely else "gbk", home.settings.parser_user, new_id()
     with (
         store.staging(docking) as staging,
@@ -104,6 +109,7 @@ def open_card(home: Home, request: Request, meter: SlotMeter) -> Iterator[OpenCa
             writable=request.arrival is None,
             usb=request.arrival is not None,
             gone=request.arrival.gone if request.arrival else lambda: False,
+            further_digests=further,
         ) as reading,
     ):
-        yield OpenCard(request, docking, store, staging, meter, reading, profiles, named, home.settings.unit)
+        yield OpenCard(request, docking, store, staging, meter, reading, profiles, named, home.settings.unit, further)

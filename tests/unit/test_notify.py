@@ -69,6 +69,7 @@ def test_without_a_manager_nothing_happens(address: str | None, monkeypatch: pyt
         ("soon", None, None),
         (None, None, None),
     ],
+    ids=["for all", "for us", "for another", "none", "senseless", "unsaid"],
 )
 def test_the_watchdog_is_known_to_whom_it_is_meant_for(
     microseconds: str | None, process: str | None, seconds: float | None, monkeypatch: pytest.MonkeyPatch

@@ -10,8 +10,10 @@ from station.actions import exports, targets
 from station.actions.bind import BINDERS
 from station.actions.problems import ProblemError
 from station.api.context import Visit, station_of, visit_of
+from station.api.disposal_pages import holding_of
 from station.api.forms import choice
 from station.api.pages import CasePage, CasesPage
+from station.api.policies import allows, policy_of
 from station.api.render import render
 from station.api.routes.clips import list_posters
 from station.api.routes.exports import view_exports
@@ -89,6 +91,7 @@ def show_case(
         cases = list_targets(session, visit.viewer, kind="case", status="open") if editing else ()
         packages = view_exports(station, session, visit, list_exports(session, visit.viewer, target=target))
         asking = exports.may_ask(visit.viewer, part_in_case(session, target, visit.person.person))
+        holding = holding_of(session, visit.viewer, f"{detail.row.kind}:{target}")
     page = CasePage(
         detail=detail,
         can_submit=_may_submit(visit, detail, handlers),
@@ -101,6 +104,8 @@ def show_case(
         can_ask=asking and detail.row.kind == TargetKind.CASE and bool(detail.clips),
         export_reasons=tuple(each.value for each in ExportReason),
         export_problem=export_problem,
+        can_verify=bool(detail.clips) and allows(policy_of("POST /verify/case"), visit.viewer.roles, loopback=False),
+        holding=holding,
     )
     return render(request, "case.html", page, visit=visit, status=409 if problem or export_problem else 200)
 

@@ -11,6 +11,7 @@ from station.actions import access, amend, media
 from station.actions.problems import ProblemError
 from station.api.auth import RefusedError
 from station.api.context import Station, Visit, station_of, visit_of
+from station.api.disposal_pages import HoldingView, holding_of
 from station.api.forms import choice, day_bounds, utc_time
 from station.api.pages import ClipPageView, ClipsPage, ProxyState
 from station.api.render import is_htmx, render
@@ -154,7 +155,15 @@ def _clip_view(
         officers=station.officers(session, unit) if editing else (),
         sensitivities=_sensitivities(roles),
         problem=problem,
+        holding=_holding(session, visit, held, detail),
     )
+
+
+def _holding(session: Session, visit: Visit, held: ClipBytes, detail: ClipDetail) -> HoldingView:
+    if held.stage == ClipStage.DISPOSED:
+        return HoldingView()
+    through = [f"{each.kind}:{each.target}" for each in detail.bindings if each.target is not None]
+    return holding_of(session, visit.viewer, f"clip:{held.clip}", through=through)
 
 
 def _sensitivities(roles: frozenset[str]) -> tuple[str, ...]:

@@ -10,8 +10,13 @@ from station.actions import disposal as actions
 from station.actions.problems import ProblemError
 from station.api.context import station_of, visit_of
 from station.api.disposal_pages import DisposalListPage, DisposalPage, blocked_counts
+from station.api.policies import allows, policy_of
 from station.api.render import render
-from station.catalogue import retaining
+from station.api.routes.cases import show_case
+from station.api.routes.clips import show_clip
+from station.catalogue import checks, retaining
+from station.catalogue.clips import can_see
+from station.errors import NotFoundError
 
 _SHOWN = 200  # as many as one disposal takes
 
@@ -91,24 +96,49 @@ def decide(
     return RedirectResponse("/disposal", 303)
 
 
-def hold(request: Request, about: Annotated[str, Form()] = "", reason: Annotated[str, Form()] = "") -> Response:
-    """保全: keep a clip or what a case holds from being destroyed."""
+def hold(
+    request: Request,
+    about: Annotated[str, Form()] = "",
+    reason: Annotated[str, Form()] = "",
+    back: Annotated[str, Form()] = "",
+) -> Response:
+    """保全: keep a clip or what a case holds from being destroyed. `back` is `disposal` for that page's form."""
     station, visit = station_of(request), visit_of(request)
     try:
         actions.hold(station.custody, visit.viewer, visit.actor, about, reason)
     except ProblemError as error:
-        return _page(request, error.code)
-    return RedirectResponse("/disposal", 303)
+        return _back(request, "" if back else about, error.code)
+    return _back(request, "" if back else about)
 
 
-def lift(request: Request, hold: str, reason: Annotated[str, Form()] = "") -> Response:
-    """解除保全."""
+def lift(
+    request: Request, hold: str, reason: Annotated[str, Form()] = "", back: Annotated[str, Form()] = ""
+) -> Response:
+    """解除保全; `back` as for `hold`."""
     station, visit = station_of(request), visit_of(request)
+    with station.database.read() as session:
+        about = retaining.hold_about(session, hold) or ""
     try:
         actions.lift(station.custody, visit.viewer, visit.actor, hold, reason)
     except ProblemError as error:
-        return _page(request, error.code)
-    return RedirectResponse("/disposal", 303)
+        return _back(request, "" if back else about, error.code)
+    return _back(request, "" if back else about)
+
+
+def _back(request: Request, about: str, problem: str | None = None) -> Response:
+    """Return to the page of what a hold is about, if the visitor may see it, else to the page of disposals."""
+    station, visit = station_of(request), visit_of(request)
+    kind, _, own = about.partition(":")
+    with station.database.read() as session:
+        clip = kind == "clip" and can_see(session, visit.viewer, own)
+        found = checks.target_state(session, visit.viewer, own) if about and not clip else None
+    if clip:
+        return show_clip(request, own, problem) if problem else RedirectResponse(f"/clips/{own}", 303)
+    if found is not None and found.visible:
+        return show_case(request, own, problem) if problem else RedirectResponse(f"/cases/{own}", 303)
+    if not allows(policy_of("GET /disposal"), visit.viewer.roles, loopback=False):
+        raise NotFoundError(f"There is no {about}")
+    return _page(request, problem) if problem else RedirectResponse("/disposal", 303)
 
 
 ROUTES = (

@@ -21,6 +21,7 @@ from station.catalogue.clips import can_see, visible_clips
 from station.catalogue.targets import list_targets, target_detail
 from station.database import Session
 from station.errors import LedgerError, NotFoundError, RequestError
+from station.ledger.findings import MESSAGES
 from station.state import checks, scrubs
 from station.state.checks import CheckJob
 
@@ -96,7 +97,7 @@ def _check_view(session: Session, visit: Visit, job: CheckJob) -> CheckView:
         originals=result.originals,
         outcome=result.outcome if ended else None,
         log_size=result.log_size,
-        findings=tuple(dict.fromkeys(each.code for each in (*result.damage, *result.unchecked))),
+        findings=_findings(result),
         damaged=tuple(clip for clip in damaged if clip in seen)[:_NAMED],
         damaged_hidden=len(damaged) - len(seen),
         mine=job.person == visit.person.person,
@@ -188,12 +189,18 @@ def verify_clip(request: Request, clip: str) -> Response:
         sha256=result.sha256 or "",
         found_sha256=result.found_sha256,
         log_size=result.log_size,
-        findings=tuple(dict.fromkeys(each.code for each in (*result.damage, *result.unchecked))),
+        findings=_findings(result),
         clip=clip,
         readback=result.readback,
         proof=_proof(station, result),
     )
     return render(request, "verify_result.html" if is_htmx(request) else "verify_page.html", page, visit=visit)
+
+
+def _findings(result: CheckResult) -> tuple[str, ...]:
+    """Return codes of group `finding`, each once; what an audit found by the part of the ledger that it is about."""
+    codes = [each.code for each in (*result.damage, *result.unchecked)]
+    return tuple(dict.fromkeys(code.partition(".")[0] if code in MESSAGES else code for code in codes))
 
 
 def _proof(station: Station, result: CheckResult) -> ShownProof | None:

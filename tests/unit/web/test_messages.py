@@ -8,12 +8,14 @@ from typing import get_args
 
 import pytest
 
+from station.actions.recognise import Answer
 from station.api.errors import _ANSWERS, _HTTP_CODES
 from station.api.phrases import PHRASES
 from station.board import SlotState
 from station.catalogue.clip_detail import FIELDS
 from station.catalogue.history import HISTORY_CODES, LOOK_CODES
 from station.i18n import LOCALES, translator
+from station.ledger.findings import MESSAGES
 from station.records import terms
 from station.records.registry import ENTRY_TYPES
 from station.records.retention import load_rules
@@ -43,6 +45,11 @@ _GROUPS: dict[str, Iterable[str]] = {
     "error": {*(code for _kind, _status, code in _ANSWERS), *_HTTP_CODES.values()},
     "error_hint": {*(code for _kind, _status, code in _ANSWERS), *_HTTP_CODES.values()},
     "outcome": ("sound", "damaged", "not_checked"),
+    "finding": {code.partition(".")[0] for code in MESSAGES},
+    "check_scope": ("case", "all"),
+    "check_state": ("waiting", "running", "done", "failed", "cancelled"),
+    "file_answer": get_args(Answer),
+    "file_help": get_args(Answer),
     "readback": ("direct", "dropped", "none"),
     "playable": ("original", "proxy", "none"),
     "proxy": ("none", "waiting", "running", "ready", "failed"),
@@ -70,7 +77,7 @@ _GROUPS: dict[str, Iterable[str]] = {
 # Chinese there is data, the same in every language: sample people and cases; how numbers are written and read.
 _CHINESE_DATA = ("demo", "catalogue/folding.py", "actions/targets.py")
 # Codes that stand literally in calls: constructor, group.
-_CODED_CALLS = {"ProblemError": "problem", "Finding": "health"}
+_CODED_CALLS = {"ProblemError": "problem", "Finding": "health", "Problem": "finding"}
 
 
 @pytest.fixture(scope="module", params=LOCALES)
