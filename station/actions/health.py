@@ -3,6 +3,7 @@
 import os
 import shutil
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -16,10 +17,13 @@ from station.errors import LedgerError, StationError
 from station.evidence.store import LocalStore
 from station.ledger import log
 from station.ledger.sign import Signer
-from station.state import work
+from station.state import scrubs, work
+from station.state.chores import last_runs
 
 Grade = Literal["ok", "warn", "bad"]
 _UNSEALED_BEARABLE = 1000
+_CHORES_QUIET = timedelta(minutes=10)  # each chore that ran is noted once a minute
+_SCRUB_LATE = 2  # periods
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Finding:
 
 
 def examine(home: Home, database: Database, custody: Custody, store: LocalStore) -> tuple[Finding, ...]:
-    """Return the findings, worst ones marked `bad`: vault, free space, encryption, signer, ledger, alarms, anchors."""
+    """Return the findings, the worst marked `bad`: vault, space, encryption, signer, ledger, alarms, anchors, chores."""
     return (
         _vault(store),
         _space(home, store),
@@ -41,6 +45,8 @@ def examine(home: Home, database: Database, custody: Custody, store: LocalStore)
         _key(home),
         *_database(database),
         _outside_anchor(home, database),
+        _chores(database),
+        *_scrub(home, database),
         Finding("database", "ok", "SQLite" if database.is_sqlite else "PostgreSQL"),
         _programs(),
         Finding("checked_at", "ok", clock.timestamp()),
@@ -118,6 +124,34 @@ def _outside_anchor(home: Home, database: Database) -> Finding:
         return Finding("outside_anchor", "bad", "halted")
     word = "never" if found.configured else "not_set_up"
     return Finding("outside_anchor", found.grade, word if found.seconds is None else str(found.seconds))
+
+
+def _chores(database: Database) -> Finding:
+    """Tell whether what the clock starts is alive (`station tend`), and name the chores that failed last."""
+    with database.read() as session:
+        runs = last_runs(session)
+    if not runs:
+        return Finding("chores", "warn", "never")
+    newest = max(clock.parse_time(run.ended_at) for run in runs.values())
+    if clock.now() - newest > _CHORES_QUIET:
+        return Finding("chores", "bad", "stopped")
+    failed = sorted(name for name, run in runs.items() if run.problem is not None)
+    return Finding("chores", "warn" if failed else "ok", " ".join(failed) or "running")
+
+
+def _scrub(home: Home, database: Database) -> tuple[Finding, ...]:
+    """Tell how many seconds ago the whole vault had been re-read, where that is asked for, and what it found."""
+    days = home.settings.scrub_days
+    if not days:
+        return (Finding("scrub", "warn", "off"),)
+    with database.read() as session:
+        progress = scrubs.load(session)
+    if progress is None or progress.last_pass_at is None:
+        return (Finding("scrub", "ok", "under_way"),)
+    age = max(0.0, (clock.now() - clock.parse_time(progress.last_pass_at)).total_seconds())
+    late = age > _SCRUB_LATE * days * 86400
+    grade: Grade = "bad" if progress.last_damaged else "warn" if late or progress.last_unchecked else "ok"
+    return (Finding("scrub", grade, str(int(age))), Finding("scrub_damaged", grade, str(progress.last_damaged)))
 
 
 def _programs() -> Finding:

@@ -108,7 +108,9 @@ def _health(home: HomeOption = None, json: JsonOption = False) -> None:
     else:
         for each in checks:
             value = t.code("health_value", each.value)
-            if each.code == "outside_anchor" and value.isdigit():
+            if each.code in ("outside_anchor", "scrub") and value.isdigit():
                 value = t("{age} ago", age=t.wait(int(value)))
+            elif each.code == "chores" and each.value not in ("running", "stopped", "never"):
+                value = " · ".join(t.code("chore", name) for name in each.value.split())
             answer(f"{t.code('health', each.code)}: {t.code('health_state', each.state)} {value}")
     raise typer.Exit(1 if any(each.state == "bad" for each in checks) else 0)
