@@ -33,7 +33,7 @@ def _computable(algorithms: tuple[str, ...]) -> tuple[str, ...]:
             new_hasher(algorithm)
         except ConfigError as error:
             raise ValueError(error.message) from error
-    return algorithms
+    return tuple(dict.fromkeys(algorithms))
 
 
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
@@ -106,7 +106,7 @@ class Settings(BaseModel):
         default=30, ge=0, le=3650, description="in how many days the whole vault is re-read and checked; 0: never"
     )
     further_digests: Annotated[tuple[Literal["sm3"], ...], AfterValidator(_computable)] = Field(
-        default=(), max_length=1, description="digests taken at intake beside SHA-256: sm3 (GB/T 32905)"
+        default=(), description="digests taken at intake beside SHA-256: sm3 (GB/T 32905)"
     )
     key_store: str = Field(default="file", pattern=r"^(file|pkcs11)$", description="where the log's key is kept")
     pkcs11_module: str = Field(default="", description="library of the token, as /usr/lib/softhsm/libsofthsm2.so")

@@ -1,4 +1,4 @@
-"""Digests of evidence: SHA-256 (FIPS 180-4), and where the settings ask for it SM3 (GB/T 32905) beside it, never instead.
+"""Digests of evidence: SHA-256 (FIPS 180-4), and SM3 (GB/T 32905) beside it where settings ask for it, never instead.
 
 A digest in a record is a mapping {algorithm: lower-case hex}, so that one can be added and none replaced. Content is
 referred to by its SHA-256 alone.

@@ -125,7 +125,8 @@ class Reading:
         """Prepare to read `source` into the empty folder `inbox`, which belongs to `user` when root starts this.
 
         With `writable` False a block device is read only if the kernel refuses writes to it; `usb`: see `open_source`.
-        `code_page` decodes FAT short names for display; `further_digests` are taken beside SHA-256. `command` is the reader's program, for tests.
+        `code_page` decodes FAT short names for display; `further_digests` are taken beside SHA-256. `command` is the
+        reader's program, for tests.
         """
         self.source = source
         self._inbox = inbox

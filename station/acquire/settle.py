@@ -11,7 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from station.direct import Readback, reread
@@ -36,15 +36,15 @@ class Settled:
     size_bytes: int
     readback: Readback
     sole: bool
-    further: dict[str, str]
+    further: dict[str, str] = field(default_factory=dict)
 
 
 def settle(inbox: Path, copied: Copied, *, parser_gid: int | None, further: Sequence[str] = ()) -> Settled:
     """Take over what `copied` claims to have left in `inbox`; it moves to the folder above, under the same name.
 
     `parser_gid`: when root runs this, the group that may read originals later (confined ffmpeg); None leaves the
-    group as it is. `further` names the digests that are due beside SHA-256. Raises ReadbackError when the disk gives something else than the reader claimed, StorageError for
-    everything else that is wrong with it.
+    group as it is. `further` names the digests that are due beside SHA-256. Raises ReadbackError when the disk gives
+    something else than the reader claimed, StorageError for everything else that is wrong with it.
     """
     name, sha256 = copied.staged, copied.sha256
     if name is None or sha256 is None or not _STAGED_NAME.fullmatch(name):

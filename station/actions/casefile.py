@@ -18,7 +18,7 @@ from station.catalogue.targets import target_detail
 from station.catalogue.views import BindingView, ClipDetail, HistoryLine, Viewer
 from station.custody import check_parts
 from station.database import Database, Session, sqlite_url
-from station.digest import SHA256
+from station.digest import SHA256, SM3
 from station.errors import DamagedError
 from station.ledger import log
 from station.ledger.entry import StoredEntry, parse_record
@@ -252,6 +252,7 @@ def _clip(session: Session, clip: str, chain: Sequence[Read]) -> Clip:
         bindings=tuple(_bound(each) for each in detail.bindings if each.target is not None),
         gaps=tuple(Gap(each.offset_bytes, each.length_bytes) for each in gaps.ranges) if gaps else (),
         more_gaps=gaps.more if gaps else 0,
+        sm3=fact.digest.get(SM3),
         history=tuple(_line(each) for each in detail.history),
     )
 

@@ -99,12 +99,10 @@ def step_back() -> None:
             kernel.system_call(number, _IOPRIO_WHO_PROCESS, 0, _IOPRIO_IDLE)
 
 
-def reread_all(
-    wanted: Iterable[tuple[Path, Sequence[str]]], pace: Pace
-) -> Generator[Reading, None, None]:
+def reread_all(wanted: Iterable[tuple[Path, Sequence[str]]], pace: Pace) -> Generator[Reading, None, None]:
     """Yield what came of each (path, digests wanted beside SHA-256), in their order.
 
-    Raises what `pace.between` raises, after which no file is read, and ConfigError for a digest unknown to this machine.
+    Raises what `pace.between` raises, after which no file is read, and ConfigError where a digest can't be computed.
     """
     ended = threading.Event()
 

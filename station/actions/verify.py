@@ -17,7 +17,7 @@ from station.actions.rereading import Pace, Reading, reread_all
 from station.config import Home
 from station.custody import Custody, check_parts, compare
 from station.database import Database, Session
-from station.digest import SHA256, further_of, new_id
+from station.digest import SHA256, new_id
 from station.direct import Readback
 from station.errors import DamagedError, LedgerError, SignerRefusedError, SignerUnavailableError, StationError
 from station.evidence.store import LocalStore

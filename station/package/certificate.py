@@ -100,6 +100,7 @@ def _clip(content: Content, words: Words, clip: Clip) -> dict[str, Any]:
         ("column_carrier", clip.recorder_name, False),
         ("column_size", f"{clip.size_bytes}{_length(words, clip)}", False),
         ("column_integrity", f"SHA-256 {clip.sha256}", True),
+        ("column_integrity", f"SM3 {clip.sm3}" if clip.sm3 else None, True),
         ("gaps", _gaps(words, clip), False),
         ("file", clip.original, True),
         ("derived", ", ".join(each.path for each in content.derived_of(clip.clip)) or None, True),

@@ -21,6 +21,7 @@ def clip_document(content: Content, clip: Clip, words: Words, digests: Mapping[s
         "statement": words.unaltered(clip),
         "original": clip.original,
         "sha256": clip.sha256,
+        **({"sm3": clip.sm3} if clip.sm3 else {}),
         "size_bytes": clip.size_bytes,
         "case": {"number": content.number, "title": content.title},
         "media": clip.media,

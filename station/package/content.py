@@ -104,7 +104,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One recording. `entries` are all entries about it below the package's log size, `seq` the one that took it in."""
+    """One recording. `entries` are all entries about it below the package's log size, `seq` the one that took it in.
+
+    `sm3` is there where it was taken in with one; what refers to its bytes goes by `sha256` all the same.
+    """
 
     clip: str
     state: State
@@ -139,6 +142,7 @@ class Clip:
     bindings: tuple[Bound, ...] = ()
     gaps: tuple[Gap, ...] = ()
     more_gaps: int = 0
+    sm3: str | None = None
     history: tuple[Line, ...] = ()
 
     @property

@@ -78,9 +78,7 @@ class Docking:
         self._signed_at = clock.monotonic()
         self._offset_ms: int | None = None
         self._readbacks = ReadBacks(
-            partial(
-                settle, card.staging.inbox, parser_gid=card.store.parser_gid, further=card.further_digests
-            )
+            partial(settle, card.staging.inbox, parser_gid=card.store.parser_gid, further=card.further_digests)
         )
         self.account = Account(card.docking, recorder="", profile=profile.id)
 

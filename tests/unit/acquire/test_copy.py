@@ -1,6 +1,7 @@
 """The copy loop: bytes, digests, read errors, failing disks."""
 
 import errno
+import hashlib
 import os
 import random
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import pytest
 
 from station.acquire import copy as copying
 from station.acquire.copy import Copier
-from station.digest import sha256_hex
+from station.digest import SM3, sha256_hex
 from station.records.reading import BadRange, Copied, CopyProgress
 from tests.unit.acquire.sources import Flawed, zeroed
 
@@ -22,7 +23,7 @@ BYTES = random.Random(20260804).randbytes(2 * BUFFER_BYTES + 1024 * 1024 + 777)
 def take(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., list[Copied]]:
     """Return what copies (or, with keep=False, hashes) contents and gives the results in the order of their ids."""
 
-    def run(*contents: Flawed, keep: bool = True) -> list[Copied]:
+    def run(*contents: Flawed, keep: bool = True, further: tuple[str, ...] = ()) -> list[Copied]:
         results: list[Copied] = []
 
         def report(message: Copied | CopyProgress) -> None:
@@ -31,7 +32,7 @@ def take(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., list[C
 
         folder = os.open(tmp_path, os.O_RDONLY)
         try:
-            with Copier(folder, report) as copier:
+            with Copier(folder, report, further) as copier:
                 for entry_id, content in enumerate(contents):
                     content.concurrent = request.param
                     (copier.copy if keep else copier.rehash)(entry_id, content)
@@ -145,6 +146,14 @@ def test_a_digest_of_a_card_pulled_out_is_no_digest(take: Callable[..., list[Cop
     (copied,) = take(Flawed(BYTES, ((BUFFER_BYTES, len(BYTES)),), number=errno.ENODEV), keep=False)
     assert copied.sha256 is None
     assert copied.reason
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("size", [0, 1, BUFFER_BYTES, len(BYTES)])
+def test_a_further_digest_is_of_the_same_pass(take: Callable[..., list[Copied]], size: int, keep: bool) -> None:
+    (copied,) = take(Flawed(BYTES[:size]), keep=keep, further=(SM3,))
+    assert copied.sha256 == sha256_hex(BYTES[:size])
+    assert copied.further_digests == {SM3: hashlib.new(SM3, BYTES[:size]).hexdigest()}
 
 
 @pytest.mark.parametrize("call", ["pwrite", "fsync", "posix_fallocate"])

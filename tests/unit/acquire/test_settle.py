@@ -1,12 +1,13 @@
 """Settling: taking a staged file over, and everything a hostile reader may have left instead."""
 
+import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
 from station.acquire.settle import settle
-from station.digest import sha256_hex
+from station.digest import SM3, sha256_hex
 from station.errors import ReadbackError, StorageError
 from station.records.reading import Copied
 
@@ -101,3 +102,17 @@ def test_a_name_the_reader_would_not_make_is_refused(inbox: Path, name: str | No
 def test_a_file_that_is_not_there_is_a_storage_error(inbox: Path) -> None:
     with pytest.raises(StorageError, match="taken over"):
         settle(inbox, claim(), parser_gid=None)
+
+
+def test_a_further_digest_is_proven_by_the_same_reading(inbox: Path) -> None:
+    (inbox / NAME).write_bytes(DATA)
+    digests = {SM3: hashlib.new(SM3, DATA).hexdigest()}
+    told = claim().model_copy(update={"further_digests": digests})
+    assert settle(inbox, told, parser_gid=None, further=(SM3,)).further == digests
+
+
+@pytest.mark.parametrize("told", [{}, {SM3: "0" * 64}], ids=["left out", "wrong"])
+def test_a_further_digest_left_out_or_wrong_is_a_readback_error(inbox: Path, told: dict[str, str]) -> None:
+    (inbox / NAME).write_bytes(DATA)
+    with pytest.raises(ReadbackError):
+        settle(inbox, claim().model_copy(update={"further_digests": told}), parser_gid=None, further=(SM3,))

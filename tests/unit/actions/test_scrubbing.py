@@ -11,6 +11,7 @@ from station.actions import scrubbing
 from station.actions.rereading import BrokenOffError, Pace
 from station.actions.scrubbing import due_bytes, scrub
 from station.ledger import log
+from station.records.docking_entries import ClipIngested
 from station.records.log_entries import AlarmRaised, CheckCompleted
 from station.state import scrubs
 from station.state.scrubs import Progress
@@ -97,6 +98,20 @@ def test_a_damaged_original_is_an_alarm_that_names_its_clip(station: FakeStation
     assert [(fact.kind, fact.about) for fact in alarms(station)] == [("original_damaged", f"clip:{damaged}")]
     assert [fact.damaged for fact in checks(station) if fact.outcome == "damaged"] == [(damaged,)]
     assert progress.last_damaged == 1
+
+
+def test_an_sm3_that_does_not_fit_is_an_alarm(station: FakeStation) -> None:
+    station.clip()
+    (taken,) = station.entries("clip.ingested")
+    assert isinstance(taken, ClipIngested)
+    data = original(station, 1).read_bytes()
+    for clip, sm3 in (("a" * 26, hashlib.new("sm3", data).hexdigest()), ("b" * 26, "0" * 64)):
+        fact = taken.fact.model_copy(update={"clip": clip, "digest": {**taken.fact.digest, "sm3": sm3}})
+        station.custody.append(ClipIngested(fact=fact), seal=False)
+    go_on(station)
+    backdate(station, 31 * DAY)
+    go_on(station)
+    assert [(fact.kind, fact.about) for fact in alarms(station)] == [("original_digests_differ", f"clip:{'b' * 26}")]
 
 
 def test_a_missing_original_is_an_alarm(station: FakeStation) -> None:

@@ -19,10 +19,10 @@ from station.i18n import LOCALES, translator
 from station.package.case_uco import case_jsonld
 from station.package.certificate import certificate, certificate_html
 from station.package.clip_document import clip_document
-from station.package.evidence_list import evidence_list_csv
+from station.package.evidence_list import evidence_list_csv, evidence_list_json
 from station.package.readme import readme
 from station.package.words import plain, speak
-from tests.unit.package.samples import HASH, OWN_CHECKPOINT, content
+from tests.unit.package.samples import HASH, OWN_CHECKPOINT, clip, content
 
 CONTENT = content()
 WORDS = speak(CONTENT)
@@ -145,6 +145,17 @@ def test_a_clips_document_keeps_the_name_as_the_recorder_had_it() -> None:
     assert document["derived"][0]["path"] == f"data/playable/{'a' * 26}.mp4"
     assert document["fields"]["time"]["doubt"]["code"] == "clock_suspicious"
     assert "\u202e" not in document["history"][0]["zh"]
+
+
+def test_an_sm3_is_listed_beside_the_sha256_where_there_is_one() -> None:
+    sm3 = "5" * 64
+    both = content(clips=(clip("a" * 26, sm3=sm3), clip("b" * 26)), derived=())
+    listed = json.loads(evidence_list_json(both, WORDS))["items"]
+    assert [(each["sha256"], each.get("sm3")) for each in listed] == [(HASH, sm3), (HASH, None)]
+    assert [each["integrity"] for each in listed] == [f"SHA-256: {HASH}; SM3: {sm3}", f"SHA-256: {HASH}"]
+    told = [json.loads(clip_document(both, each, WORDS, {})) for each in both.clips]
+    assert [("sm3" in each, each["sha256"]) for each in told] == [(True, HASH), (False, HASH)]
+    assert certificate_html(both, WORDS).count(f"SM3 {sm3}") == 1
 
 
 def test_the_readme_speaks_both_languages_and_names_the_key() -> None:
