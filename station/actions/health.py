@@ -36,7 +36,7 @@ class Finding:
 
 
 def examine(home: Home, database: Database, custody: Custody, store: LocalStore) -> tuple[Finding, ...]:
-    """Return the findings, the worst marked `bad`: vault, space, encryption, signer, ledger, alarms, anchors, chores."""
+    """Return the findings, the worst marked `bad`: vault, space, encryption, signer, log, alarms, anchors, chores."""
     return (
         _vault(store),
         _space(home, store),
