@@ -386,6 +386,11 @@ HOLDS = (
     ),
 )
 
+HOLDABLE = disposal_pages.HoldingView(can_place=True)
+HELD_CASE = disposal_pages.HoldingView((replace(HOLDS[0], about="case:case2"),), can_lift=True)
+HELD_CLIP = disposal_pages.HoldingView((replace(HOLDS[1], about="clip:c01"), HOLDS[0]), can_lift=True)
+HELD_THROUGH = disposal_pages.HoldingView(HOLDS[:1], can_place=True)
+
 
 def _line(number: int, left_for: str | None = None, stage: str = "probed") -> retaining.DisposalLine:
     name = f"DCAM_J800000_018233_2026041{number}_173000_000{number}.mp4"
@@ -458,7 +463,9 @@ PAGES: dict[str, Shown] = {
     "clips-none": Shown("clips.html", _clips("grid", (), q="x"), OFFICER, "/clips"),
     "clips-more": Shown("clips_rows.html", _clips("grid"), CLERK, "/clips"),
     "clips-more-table": Shown("clips_rows.html", _clips("table"), CLERK, "/clips"),
-    "clip": Shown("clip.html", clip_page(ROWS[0]), CLERK, "/clips/c01"),
+    "clip": Shown("clip.html", clip_page(ROWS[0], holding=HOLDABLE), CLERK, "/clips/c01"),
+    "clip-held": Shown("clip.html", clip_page(ROWS[0], can_bind=False, can_amend=False, can_classify=False, holding=HELD_CLIP), APPROVER, "/clips/c01"),
+    "clip-held-by-case": Shown("clip.html", clip_page(ROWS[0], holding=HELD_THROUGH), CLERK, "/clips/c01"),
     "clip-poor": Shown("clip.html", clip_page(replace(ROWS[7], bindings=()), detail=detail(ROWS[7], *POOR_FIELDS), media_url=None,
                        proxy=pages.ProxyState("running", 430), problem="time_invalid"), OFFICER, "/clips/c08"),
     "clip-secret": Shown("clip.html", clip_page(ROWS[3], media_url=None, poster_url=None, blocked="suspected_secret"), CLERK, "/clips/c04"),
@@ -500,8 +507,9 @@ PAGES: dict[str, Shown] = {
     "export-ready": Shown("export.html", pages.ExportPage(export_view(PRODUCED, pages.JobView(None, "ready", "files", 1000), pages.JobView("/media/KINGSTON", "written", "files", 1000), can_produce=True, can_fetch=True), DISKS, can_open_case=True), CLERK, "/exports/x"),
     "export-refused": Shown("export.html", pages.ExportPage(export_view(REFUSED), can_open_case=True), HANDLER, "/exports/x"),
     "export-state": Shown("export_state.html", pages.ExportPage(export_view(APPROVED, pages.JobView(None, "running", "files", 430)), ()), CLERK, "/exports/x"),
-    "case-asking": Shown("case.html", pages.CasePage(views.TargetDetail(CASE, (ROWS[0], ROWS[5]), history(), {}), True, False, False, POSTERS, exports=EXPORT_VIEWS[1:], can_ask=True, export_reasons=("court", "reconsideration", "transfer", "review", "supervision", "other"), export_problem="reason_missing"), HANDLER, "/cases/case1"),
-    "case": Shown("case.html", pages.CasePage(views.TargetDetail(CASE, (ROWS[0], ROWS[5], ROWS[6], ROWS[10]), history(), {"c01": ("place",), "c07": ("time", "proves")}), True, True, True, POSTERS), HANDLER, "/cases/case1"),
+    "case-asking": Shown("case.html", pages.CasePage(views.TargetDetail(CASE, (ROWS[0], ROWS[5]), history(), {}), True, False, False, POSTERS, exports=EXPORT_VIEWS[1:], can_ask=True, export_reasons=("court", "reconsideration", "transfer", "review", "supervision", "other"), export_problem="reason_missing", can_verify=True, holding=HOLDABLE), HANDLER, "/cases/case1"),
+    "case": Shown("case.html", pages.CasePage(views.TargetDetail(CASE, (ROWS[0], ROWS[5], ROWS[6], ROWS[10]), history(), {"c01": ("place",), "c07": ("time", "proves")}), True, True, True, POSTERS, can_verify=True, holding=HOLDABLE), HANDLER, "/cases/case1"),
+    "case-held": Shown("case.html", pages.CasePage(views.TargetDetail(SUBMITTED, ROWS[:2], history(), {}), False, False, False, POSTERS, can_verify=True, holding=HELD_CASE), APPROVER, "/cases/case2"),
     "matter": Shown("case.html", pages.CasePage(views.TargetDetail(MATTER, (), ()), False, True, True, POSTERS, (CASE,)), CLERK, "/cases/matter1"),
     "ledger": Shown("ledger.html", pages.LedgerPage(1893, "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
                     "evidence-station/abcdefghijklmnopqrstuvwxyz\n1893\nLCa0a2j/xo/5m0U8HTBBNBNCLXBkg7+g+YpeiGJm564=\n\n— evidence-station/abcdefghijklmnopqrstuvwxyz Zm9vYmFyYmF6cXV4\n",
