@@ -14,7 +14,8 @@ from tests.unit.systemd.rules import Device, apply_rules, read_rules
 
 LIBRARY = "usr/local/lib"
 CONTROLLERS = "etc/udev/rules.d/55-station-controllers.rules"
-USERS = ("station-sign", "station-dock", "station-web", "station-transcode", "station-tend", "station-reader")
+MEMBERS = ("station-sign", "station-dock", "station-web", "station-transcode", "station-tend", "station-witness")
+USERS = (*MEMBERS, "station-reader")
 
 
 def install(root: Path, *steps: str, code: int = 0, **settings: str) -> str:
@@ -135,7 +136,7 @@ def test_systemd_makes_the_users_from_the_list(tmp_path: Path) -> None:
     made = {line.split(":")[0] for line in (tmp_path / "etc/passwd").read_text().splitlines()}
     assert made == set(USERS)
     groups = {line.split(":")[0]: line.split(":")[3] for line in (tmp_path / "etc/group").read_text().splitlines()}
-    assert sorted(groups["station"].split(",")) == sorted(USERS[:5])
+    assert sorted(groups["station"].split(",")) == sorted(MEMBERS)
     assert groups["station-dock"] == ""
 
 
@@ -153,7 +154,7 @@ def test_systemd_gives_the_folders_to_whom_they_belong(tmp_path: Path) -> None:
     accounts = [line.split(":") for line in (tmp_path / "etc/passwd").read_text().splitlines()]
     numbers = {"root": 0} | {account[0]: int(account[2]) for account in accounts}
     owners = {"": "root", "run": "root", "keys": "station-sign", "vault": "station-dock"}
-    for name, owner in (owners | {"derived": "station-transcode"}).items():
+    for name, owner in (owners | {"derived": "station-transcode", "witness": "station-witness"}).items():
         assert (tmp_path / "var/lib/station" / name).stat().st_uid == numbers[owner]
     modes = {"": 0o2750, "keys": 0o700, "database": 0o2770, "vault": 0o2750, "run": 0o3770, "run/board": 0o2750}
     for name, mode in modes.items():

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.systemd.places import SYSTEMD, UNITS
 
-RESIDENT = ("station-dock", "station-sign", "station-tend", "station-transcode", "station-web")
+RESIDENT = ("station-dock", "station-sign", "station-tend", "station-transcode", "station-web", "station-witness")
 MOST_EXPOSURE = 2.0
 STATION = "/opt/station/.venv/bin/station"
 # What every unit must have, as text; `systemd-analyze security` weighs, this forbids.
@@ -126,11 +126,15 @@ def test_devices_are_for_dock_and_eraser_alone() -> None:
     }
 
 
-def test_only_pages_and_anchoring_speak_to_the_network_and_only_to_this_machine() -> None:
+def test_only_pages_anchoring_and_the_witness_speak_to_the_network_and_only_to_this_machine() -> None:
     families = {unit: " ".join(values(f"{unit}.service", "RestrictAddressFamilies")) for unit in RESIDENT}
-    assert [unit for unit, allowed in families.items() if "AF_INET" in allowed] == ["station-tend", "station-web"]
-    assert values("station-web.service", "IPAddressAllow") == ["localhost"]
-    assert values("station-tend.service", "IPAddressAllow") == ["localhost"]
+    assert [unit for unit, allowed in families.items() if "AF_INET" in allowed] == [
+        "station-tend",
+        "station-web",
+        "station-witness",
+    ]
+    for unit in ("station-tend", "station-web", "station-witness"):
+        assert values(f"{unit}.service", "IPAddressAllow") == ["localhost"]
 
 
 def test_the_eraser_answers_the_dock_alone() -> None:
@@ -151,7 +155,7 @@ def test_the_command_of_a_unit_exists(unit: str) -> None:
 
     program, command, *_ = values(f"{unit}.service", "ExecStart")[0].split()
     assert program == STATION
-    assert command in {each.name for each in app.registered_commands}
+    assert command in {each.name for each in (*app.registered_commands, *app.registered_groups)}
 
 
 def test_every_setting_that_hardens_is_explained() -> None:
