@@ -4,6 +4,8 @@ The files lie on the same disk twice: in a folder, and in a FAT32 card image. Ru
 caches, and each ratio is of medians. Two moments count: when the last byte is fsynced (told by the reader), and when
 `station dock` has ended, every clip read back, linked into the vault and under a signed checkpoint. The program's
 byte code is written beforehand, as installing it does; like all else it is then read from the disk.
+
+With `--sm3` each round also docks into a station that takes SM3 digests (`further_digests`), to see what they cost.
 """
 
 import argparse
@@ -134,11 +136,13 @@ def time_rsync(originals: Path, folder: Path) -> float:
     return seconds
 
 
-def time_intake(image: Path, folder: Path) -> Intake:
-    """Dock the card into a fresh home with `station dock` and measure it."""
+def time_intake(image: Path, folder: Path, settings: str = "") -> Intake:
+    """Dock the card into a fresh home with `station dock` and measure it; `settings` are added to its station.toml."""
     home, notes = folder / "home", folder / "notes"
     station = [sys.executable, "-m", "station.cli"]
     _call(*station, "init", "--home", home)
+    with (home / "station.toml").open("a", encoding="utf-8") as file:
+        file.write(f"\n{settings}")
     cool(image)
     command: list[str | Path] = [
         sys.executable,
@@ -164,18 +168,20 @@ def time_intake(image: Path, folder: Path) -> Intake:
     return Intake((fsynced - start) / 1e9, (ended - start) / 1e9, (usage.ru_maxrss + reader_kb) / 1024)
 
 
-def run(rounds: int = ROUNDS, files: int = FILES, file_bytes: int = FILE_BYTES) -> list[Figure]:
+def run(rounds: int = ROUNDS, files: int = FILES, file_bytes: int = FILE_BYTES, *, sm3: bool = False) -> list[Figure]:
     """Measure everything `rounds` times, alternating; returns the table's lines."""
     _RESULTS.mkdir(exist_ok=True)
     compileall.compile_dir(_PROGRAM, quiet=1)
     with TemporaryDirectory(dir=_RESULTS, prefix="intake-") as name:
         folder = Path(name)
         originals, image = build_card(folder, files, file_bytes)
-        copies, syncs, intakes = [], [], []
+        copies, syncs, intakes, doubled = [], [], [], []
         for _ in range(rounds):
             cool(originals)
             copies.append(time_copy(originals, folder))
             intakes.append(time_intake(image, folder))
+            if sm3:
+                doubled.append(time_intake(image, folder, 'further_digests = ["sm3"]\n'))
             if shutil.which("rsync"):
                 cool(originals)
                 syncs.append(time_rsync(originals, folder))
@@ -190,6 +196,13 @@ def run(rounds: int = ROUNDS, files: int = FILES, file_bytes: int = FILE_BYTES) 
         "under checkpoint to cp + sync": ended / copy,
         "memory, MB": max(each.memory_mb for each in intakes),
     }
+    if doubled:
+        fsynced_sm3 = statistics.median(each.fsynced_seconds for each in doubled)
+        ended_sm3 = statistics.median(each.ended_seconds for each in doubled)
+        values["with SM3: last byte fsynced, s"] = fsynced_sm3
+        values["with SM3: last clip under checkpoint, s"] = ended_sm3
+        values["with SM3 to without: last byte fsynced"] = fsynced_sm3 / fsynced
+        values["with SM3 to without: under checkpoint"] = ended_sm3 / ended
     if syncs:
         values["rsync + sha256sum -c, s"] = statistics.median(syncs)
         values["under checkpoint to rsync + sha256sum -c"] = ended / statistics.median(syncs)
@@ -215,9 +228,10 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=ROUNDS)
     options.add_argument("--files", type=int, default=FILES)
     options.add_argument("--file-bytes", type=int, default=FILE_BYTES)
+    options.add_argument("--sm3", action="store_true", help="also with SM3 digests")
     options.add_argument("--json", action="store_true")
     given = options.parse_args()
-    results = run(given.rounds, given.files, given.file_bytes)
+    results = run(given.rounds, given.files, given.file_bytes, sm3=given.sm3)
     if given.json:
         print(json.dumps([asdict(each) for each in results], indent=1))
         return

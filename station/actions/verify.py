@@ -23,6 +23,7 @@ from station.errors import DamagedError, LedgerError, SignerRefusedError, Signer
 from station.evidence.store import LocalStore
 from station.ledger import log
 from station.ledger.audit_source import audit_database
+from station.ledger.continuation import check_continued, continued_folders
 from station.ledger.entry import leaf_of, parse_record
 from station.ledger.merkle import inclusion_proof, verify_inclusion
 from station.ledger.note import Checkpoint, verify_checkpoint
@@ -73,6 +74,8 @@ class CheckResult:
     found_sha256: str | None = None
     seq: int | None = None
     disposed: bool = False
+    seen: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By clip, of those asked for by id or case: `state` (whole, incomplete, disposed), `taken_in_at`, `sha256`, `sm3`."""
 
     @property
     def outcome(self) -> Outcome:
@@ -109,7 +112,7 @@ class CheckResult:
             "damage": [each.document() for each in self.damage],
             "unchecked": [each.document() for each in self.unchecked],
             "notes": [each.document() for each in self.notes],
-        }
+        } | ({} if self.scope == "all" else {"clips": self.seen})
 
 
 @dataclass(slots=True)
@@ -172,6 +175,7 @@ def check_all(
 ) -> CheckResult:
     """Audit the ledger, compare the catalogue with a rebuild, and re-read every blob that the ledger names.
 
+    The logs that this one continues after a restore are compared with what was carried over from them.
     One that was broken off is taken up where it stood: what was audited then is not audited again.
     """
     course = course or Course(CheckResult("all"))
@@ -183,6 +187,7 @@ def check_all(
         result.damage += [Problem(each.kind, each.subject, each.message) for each in audit.findings]
         result.notes += [Problem(each.kind, each.subject, each.message) for each in audit.notes]
         _check_catalogue(home, database, result)
+        _check_continued(home, database, result)
         unread = result
     else:
         unread = CheckResult("all")  # told before
@@ -225,9 +230,12 @@ def _prove_clip(session: Session, clip: str, checkpoint: Checkpoint, result: Che
         if isinstance(entry, ClipIngested | ClipIncomplete):
             held = []  # a later whole reading takes an incomplete one's place
             result.taken_in_at, result.sha256, result.seq = stored.time, entry.fact.digest[SHA256], stored.seq
+            state = "whole" if isinstance(entry, ClipIngested) else "incomplete"
+            result.seen[clip] = {"state": state, "taken_in_at": stored.time, **entry.fact.digest}
         held += held_by(entry)
     if held and is_gone(session, held[0]):
         result.disposed = True
+        result.seen[clip]["state"] = "disposed"
         result.notes.append(Problem("clip.disposed", f"clip:{clip}", f"The clip {clip} was disposed of by rule"))
         return []
     if not held:
@@ -263,6 +271,24 @@ def _check_catalogue(home: Home, database: Database, result: CheckResult) -> Non
         )
         text = f"The catalogue's table {each.table} {what}: {each.fault or each.stored or each.due}"
         result.damage.append(Problem("catalogue.damaged" if each.fault else "catalogue.differs", each.table, text))
+
+
+def _check_continued(home: Home, database: Database, result: CheckResult) -> None:
+    """Compare each log that this one continues, as it lies in `continued/`, with what was carried over from it."""
+    try:
+        with database.read() as session:
+            folders = [home.root / "continued" / name for name in continued_folders(session)]
+            for at, folder in enumerate(folders):
+                if not folder.is_dir():
+                    text = f"The log that this one continues should lie in {folder}, and does not: it was not compared"
+                    result.unchecked.append(Problem("continuation.missing", None, text))
+                    continue
+                check_continued(session, folder, at)
+    except (OSError, UnicodeDecodeError) as error:
+        text = f"A log that this one continues can't be read: {error}"
+        result.unchecked.append(Problem("continuation.unreadable", None, text))
+    except StationError as error:
+        result.damage.append(Problem("continuation.damaged", None, error.message))
 
 
 def _check_blobs(store: LocalStore, held: Sequence[Held], course: Course, show: Show, pace: Pace) -> None:

@@ -21,6 +21,7 @@ from station.cli import (
     recorders,
     serving,
     slots,
+    verifying,
 )
 from station.cli.console import answer, complain, say, t
 from station.errors import StationError
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 serving.add_commands(app)
 docking.add_commands(app)
+verifying.add_commands(app)
 keeping.add_commands(app)
 backing.add_commands(app)
 exporting.add_commands(app)

@@ -17,11 +17,20 @@ from sqlmodel import Session
 from station import durable
 from station.errors import DamagedError, LedgerError
 from station.ledger import log, tables
-from station.ledger.entry import CONTINUES, FACT, carried_count, leaf_of, make_record, parse_part
+from station.ledger.entry import (
+    CONTINUES,
+    FACT,
+    StoredEntry,
+    carried_count,
+    leaf_of,
+    make_record,
+    parse_part,
+)
 from station.ledger.entry import parse_record as parse
 from station.ledger.keys import load_verifier
 from station.ledger.merkle import EMPTY_ROOT, CompactRange
-from station.ledger.note import encode, verify_checkpoint
+from station.ledger.note import encode, parse_keys, verify_checkpoint
+from station.records.draft import Json
 
 _BATCH = 1000
 _RECORDS = "records.jsonl"
@@ -97,26 +106,51 @@ def export_continued(source: Session, out: Path, vkey: str, end: int) -> None:
     durable.replace_file(out / "checkpoint", checkpoint.note.encode())
 
 
-def check_continued(session: Session, folder: Path) -> int:
-    """Check a continued log's folder against the log that carries it; returns the number of records.
+def continued_folders(session: Session) -> list[str]:
+    """Return the names of the folders of the logs that this one continues, the latest first; raises DamagedError.
 
-    Raises DamagedError naming the record that is not what was carried, or when the old key's checkpoint does not fit.
+    The n-th is told of by record n: a log that was restored twice begins with its own `log.continues`, and then with
+    the one that it carried over (FORMAT.md, Continuation).
     """
-    first = log.entry(session, 0)
+    names: list[str] = []
+    for first in log.entries(session, 0, log.size(session)):
+        if first.type != CONTINUES:
+            break
+        vkey = _pinned(first).get("vkey")
+        names.append(parse_keys(str(vkey))[0].name.rpartition("/")[2])
+    return names
+
+
+def _pinned(first: StoredEntry) -> dict[str, Json]:
+    """Return the fact of a `log.continues` entry; raises DamagedError for another one, or without its fact."""
     if first.type != CONTINUES:
         raise DamagedError("This log continues no other")
+    if FACT not in first.parts:
+        raise DamagedError(f"Entry {first.seq} lacks the part that says which log is continued")
     fact = parse_part(first.parts[FACT])
-    assert isinstance(fact, dict)  # noqa: S101  carried_count has looked
+    if not isinstance(fact, dict):
+        raise DamagedError(f"Entry {first.seq} does not say which log is continued")
+    return fact
+
+
+def check_continued(session: Session, folder: Path, at: int = 0) -> int:
+    """Check a continued log's folder against the log that carries it; returns the number of records.
+
+    `at` is the number of the `log.continues` record that tells of it (see `continued_folders`). Raises DamagedError
+    naming the record that is not what was carried, or when the old key's checkpoint does not fit; LedgerError for a
+    key, OSError and UnicodeDecodeError for files that can't be read.
+    """
+    fact = _pinned(log.entry(session, at))
     count, tree = carried_count(fact), CompactRange()
     key = load_verifier(folder / "log.vkey")
     checkpoint = verify_checkpoint((folder / "checkpoint").read_text(encoding="utf-8"), key)
     if str(key) != fact.get("vkey"):
         raise DamagedError(f"{folder} holds another log's key than the one that was pinned")
     with (folder / _RECORDS).open("rb") as stream:
-        for new in log.entries(session, 1, count + 1):
+        for new in log.entries(session, at + 1, at + count + 1):
             raw = stream.readline().removesuffix(b"\n")
             old, here = parse(raw), parse(new.record)
-            if (old.seq + 1, old.type, old.time, old.payload, set(old.subjects)) != (
+            if (old.seq + at + 1, old.type, old.time, old.payload, set(old.subjects)) != (
                 here.seq, here.type, here.time, here.payload, set(here.subjects),
             ):  # fmt: skip
                 raise DamagedError(f"Record {old.seq} of {folder} is not the one that was carried over")

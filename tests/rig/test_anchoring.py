@@ -16,5 +16,5 @@ def test_the_witness_unit_cosigns_what_the_station_signed(guest: Guest) -> None:
 
     guest.run("systemctl restart station-tend.service", seconds=90)
 
-    guest.wait(lambda: [["cosignature"]] == dock.rows("select distinct kind from anchor"), 60, "a cosignature")
+    guest.wait(lambda: dock.rows("select distinct kind from anchor") == [["cosignature"]], 60, "a cosignature")
     assert guest.json("station witness list --json")["evidence"] == []

@@ -1,12 +1,14 @@
 """The pages for verifying: who sees what, and that nothing is said to whoever may not know."""
 
 import hashlib
+import json
 from collections.abc import Callable
 
 import pytest
 from starlette.testclient import TestClient
 
 from station.records.terms import Role
+from station.state import checks
 from tests.fakes.stations import FakeStation
 
 Browse = Callable[..., TestClient]
@@ -49,3 +51,39 @@ def test_a_check_that_is_not_theirs_does_not_exist_for_a_handler(station: FakeSt
 @pytest.mark.parametrize("form", [{"sha256": ""}, {"sha256": "abc"}])
 def test_what_is_no_digest_is_refused(station: FakeStation, browse: Browse, form: dict[str, str]) -> None:
     assert browse(station.person("clerk", Role.CLERK)).post("/verify/file", data=form).status_code == 409
+
+
+def case_with_clips(station: FakeStation, browse: Browse, *clips: str) -> str:
+    clerk = browse(station.person("chen", Role.CLERK))
+    opened = clerk.post("/cases", data={"kind": "case", "number": "A-1", "title": "占道"})
+    target = opened.headers["location"].rpartition("/")[2]
+    if clips:
+        clerk.post("/bind", data={"clip": clips, "kind": "case", "target": target})
+    return target
+
+
+@pytest.mark.parametrize("role", [Role.CLERK, Role.INSPECTOR])
+def test_a_case_is_checked_from_its_page(station: FakeStation, browse: Browse, role: Role) -> None:
+    clips = {station.clip(), station.clip()}
+    target = case_with_clips(station, browse, *clips)
+    somebody = browse(station.person("somebody", role))
+    page = somebody.get(f"/cases/{target}").text
+    assert 'action="/verify/case"' in page and f'name="target" value="{target}"' in page
+    place = somebody.post("/verify/case", data={"target": target}).headers["location"]
+    assert "A-1" in somebody.get(place).text
+    (job,) = station.read(lambda session: checks.latest(session, limit=5))
+    assert set(json.loads(job.clips)) == clips
+
+
+def test_a_check_of_a_case_is_offered_only_where_there_are_clips_to_see(station: FakeStation, browse: Browse) -> None:
+    target = case_with_clips(station, browse, station.clip())
+    page = browse(station.person("zhang", Role.OFFICER)).get(f"/cases/{target}")
+    assert page.status_code == 200
+    assert "/verify/case" not in page.text
+
+
+def test_a_case_that_a_visitor_does_not_see_is_not_checked(station: FakeStation, browse: Browse) -> None:
+    target = case_with_clips(station, browse, station.clip())
+    handler = browse(station.person("han", Role.HANDLER))
+    assert handler.post("/verify/case", data={"target": target}).status_code == 409
+    assert station.read(lambda session: checks.latest(session, limit=5)) == ()
