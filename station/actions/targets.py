@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from station import clock
 from station.actions.problems import ProblemError
-from station.catalogue import checks
+from station.catalogue import checks, retaining
 from station.catalogue.folding import fold_number
 from station.catalogue.targets import target_detail
 from station.catalogue.views import Viewer
@@ -22,6 +22,7 @@ from station.digest import new_id
 from station.errors import DeniedError, NotFoundError
 from station.ledger import log
 from station.records.case_entries import TargetOpened, TargetResolved, TargetSubmitted
+from station.records.disposal_entries import HoldPlaced, Reason
 from station.records.entries import Actor, Entry
 from station.records.terms import Role, Source, TargetKind
 
@@ -181,6 +182,7 @@ def resolve_matter(
 ) -> str | None:
     """Give a matter or task its case (numbered, merged) or drop it; all its clips follow. Returns the case's id.
 
+    A hold about it is placed on the case as well, so that its clips stay held; one that is held is not dropped (held).
     `numbered` takes a `number`, whose case is opened if it is new; `merged` takes an existing case `into`. Raises
     NotFoundError, DeniedError, ProblemError (not_a_matter, target_closed, outcome_unknown and those of a number).
     """
@@ -200,10 +202,25 @@ def resolve_matter(
         fact = TargetResolved.Fact.model_validate(
             {"target": matter, "kind": state.kind, "outcome": outcome, "into": case}
         )
-        return (*opening, TargetResolved(fact=fact, actor=actor))
+        return (
+            *opening,
+            TargetResolved(fact=fact, actor=actor),
+            *_hold_on(session, f"{state.kind}:{matter}", case, actor),
+        )
 
     custody.append_from(compose)
     return resolved[-1]
+
+
+def _hold_on(session: Session, matter: str, case: str | None, actor: Actor) -> Sequence[Entry]:
+    """Return what keeps the clips of a held matter held in the case that it goes into."""
+    held = retaining.holds_about(session, (matter,))
+    if held and case is None:
+        raise ProblemError("held", "What is held is not dropped: its clips would lose the hold")
+    if not held or retaining.is_held(session, f"case:{case}"):
+        return ()
+    fact = HoldPlaced.Fact(hold=new_id(), about=f"case:{case}")
+    return (HoldPlaced(fact=fact, text=Reason(reason=held[0].reason) if held[0].reason else None, actor=actor),)
 
 
 def _resolution(

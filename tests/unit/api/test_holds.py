@@ -104,3 +104,18 @@ def test_nothing_is_told_of_what_a_visitor_may_not_see(station: FakeStation, bro
     for reason in ("", "复议"):
         assert handler.post("/holds", data={"about": f"clip:{clip}", "reason": reason}).status_code == 404
     assert station.entries("hold.placed") == []
+
+
+def test_a_held_matter_takes_its_hold_along_into_the_case_and_is_not_dropped(
+    station: FakeStation, browse: Browse
+) -> None:
+    clerk = browse(station.person("chen", Role.CLERK))
+    matter = clerk.post("/cases", data={"kind": "matter", "title": "占道"}).headers["location"]
+    clerk.post("/bind", data={"clip": [station.clip()], "kind": "matter", "target": matter.rpartition("/")[2]})
+    clerk.post("/holds", data={"about": f"matter:{matter.rpartition('/')[2]}", "reason": "投诉未结"})
+    assert clerk.post(f"{matter}/resolve", data={"outcome": "dropped"}).status_code == 409
+    answer = clerk.post(f"{matter}/resolve", data={"outcome": "numbered", "number": "A-7", "title": "占道"})
+    assert answer.status_code == 303
+    case = answer.headers["location"]
+    assert station.entries("hold.placed")[-1].fact.about == f"case:{case.rpartition('/')[2]}"
+    assert "投诉未结" in clerk.get(case).text and FORM not in clerk.get(case).text
