@@ -63,7 +63,7 @@ uninstall-system: ## take its programs away again; the evidence stays
 
 .PHONY: test
 test: install debian-test $(VENV)/.dev $(VENV)/ascmhl/.installed ## everything the tests need, then all tests that need no VM
-	@$(POSTGRES) $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(PYTEST_ARGS)
+	@$(POSTGRES) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 .PHONY: rig
 rig: install debian-rig $(VENV)/.dev ## tests with recorders plugged into a virtual machine; builds it once

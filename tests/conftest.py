@@ -23,6 +23,7 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LANG", "C.UTF-8")
     monkeypatch.setenv("STATION_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(os, "nice", lambda _: 0)  # commands run in this process; there is no way back up
 
 
 @pytest.fixture
