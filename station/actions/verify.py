@@ -75,7 +75,7 @@ class CheckResult:
     seq: int | None = None
     disposed: bool = False
     seen: dict[str, dict[str, str]] = field(default_factory=dict)
-    """By clip, of those asked for by id or case: `state` (whole, incomplete, disposed), `taken_in_at`, `sha256`, `sm3`."""
+    """By clip, of those asked for: `state` (whole, incomplete, disposed), `taken_in_at`, `sha256`, perhaps `sm3`."""
 
     @property
     def outcome(self) -> Outcome:

@@ -2,25 +2,8 @@
 
 import typer
 
-from station.cli.console import (
-    HomeOption,
-    JsonOption,
-    answer,
-    answer_json,
-    messages,
-    open_database,
-    open_home,
-    open_station,
-    say,
-    t,
-)
-from station.errors import RequestError
+from station.cli.console import HomeOption, JsonOption, answer, answer_json, open_database, open_home, open_station, t
 from station.evidence.opening import open_store
-from station.records.entries import Actor
-
-if TYPE_CHECKING:
-    from station.actions.verify import CheckResult
-    from station.database import Database
 
 
 def add_commands(app: typer.Typer) -> None:
