@@ -29,7 +29,7 @@ from station.i18n import translator
 from station.ledger import log
 from station.ledger.extract import prove_entries, write_evidence
 from station.ledger.note import Checkpoint, VerifierKey
-from station.ledger.rotation import counting, signers
+from station.ledger.rotation import counting, lines_of, signers
 from station.ledger.sign import home_keys
 from station.package.bag import Bag, building, check_space, publish
 from station.package.content import LEDGER, Clip, Content, Derived
@@ -131,7 +131,7 @@ def produce(
         tag_manifest = bag.close(bag_info(content, date))
         bag.read_back(count)
         fact = _fact(bag, known.request, size, tag_manifest)
-        seq = _enter(home, database, custody, bag, ExportProduced(fact=fact, actor=actor), keys[0])
+        seq = _enter(home, database, custody, bag, ExportProduced(fact=fact, actor=actor), keys)
         folder = publish(bag, out, export)
     return Produced(folder, seq, fact, case.clips)
 
@@ -286,10 +286,13 @@ def _fact(bag: Bag, request: ExportRequested.Fact, log_size: int, tag_manifest: 
     )
 
 
-def _enter(home: Home, database: Database, custody: Custody, bag: Bag, entry: ExportProduced, key: VerifierKey) -> int:
+def _enter(
+    home: Home, database: Database, custody: Custody, bag: Bag, entry: ExportProduced, keys: Sequence[VerifierKey]
+) -> int:
     """Enter that the package was produced, have that signed, and lay the proof beside the package as its seal.
 
-    Raises ConflictError if `key`, under which the package was begun, is the log's no more.
+    No digest covers the seal's signature lines, so it holds those of `keys`, which the package names, and no others.
+    Raises ConflictError if the first of these, under which the package was begun, is the log's no more.
     """
 
     def still_allowed(session: Session) -> None:
@@ -297,7 +300,7 @@ def _enter(home: Home, database: Database, custody: Custody, bag: Bag, entry: Ex
 
     (done,) = custody.append(entry, guard=still_allowed, seal=False)
     checkpoint = custody.seal()
-    if counting(home_keys(home), checkpoint)[0] != key:
+    if counting(home_keys(home), checkpoint)[0] != keys[0]:
         raise ConflictError(
             "The log's key was changed while the package was made",
             kept="The entry that it was made stays; no package was handed out",
@@ -305,7 +308,7 @@ def _enter(home: Home, database: Database, custody: Custody, bag: Bag, entry: Ex
         )
     with database.read() as session:
         stored = log.entry(session, done.seq)
-        proof = prove_entries(session, [done.seq], checkpoint)[done.seq]
+        proof = prove_entries(session, [done.seq], lines_of(checkpoint, keys))[done.seq]
     bag.write("seal.record", stored.record)
     bag.write("seal.payload", stored.payload)
     bag.write("seal.fact.part", stored.parts["fact"])

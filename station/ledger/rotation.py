@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from station.errors import DamagedError
 from station.ledger.entry import Record
-from station.ledger.note import Checkpoint, VerifierKey, parse_note
+from station.ledger.note import Checkpoint, VerifierKey, make_note, parse_note
 
 ROTATED = "log.key_rotated"
 _OLD, _NEW = "old_key:", "new_key:"
@@ -59,3 +59,11 @@ def signers(note: str, keys: Sequence[VerifierKey]) -> tuple[VerifierKey, ...]:
     known = {(key.name, key.key_id): key for key in keys}
     lines = [known.get((each.name, each.key_id)) for each in parse_note(note).signatures]
     return tuple(key for key in lines if key is not None)
+
+
+def lines_of(checkpoint: Checkpoint, keys: Sequence[VerifierKey]) -> Checkpoint:
+    """Return `checkpoint` with the lines of `keys` alone; raises LedgerError if there is none, as `make_note` does."""
+    note = parse_note(checkpoint.note)
+    known = {(key.name, key.key_id) for key in keys}
+    kept = [each for each in note.signatures if (each.name, each.key_id) in known]
+    return replace(checkpoint, note=make_note(note.text, kept))

@@ -23,6 +23,8 @@ from station.actions.produce import produce
 from station.derive.layout import proxy_path
 from station.ledger import log
 from station.ledger.cosign import CosignerKey, verify_cosignatures
+from station.ledger.note import parse_note
+from station.ledger.second import SecondVerifier
 from station.package import verifiers
 from station.records.case_entries import ClipAmended, ClipBound, ClipClassified, TargetOpened, TargetResolved
 from station.records.entries import Actor, Entry, Proof, TimeRange
@@ -33,6 +35,7 @@ from station.records.terms import EnforcementStage, Sensitivity, Source, TargetK
 from tests.fakes.outsiders import Authority, make_witness, stamping
 from tests.flow.images import footage, write_folder
 from tests.flow.stations import Said, Station, copy_home, signing
+from tests.package.judges import ESBUILD, Script, bundle, shell
 from tests.unit.device.images import SECTOR, FatCard, short_entry
 
 NUMBER = "冀石执罚〔2026〕第12号"
@@ -385,6 +388,23 @@ def test_witnesses_and_time_stamps_over_its_checkpoint_go_along(cased: Station, 
     assert all(proof.read_text().endswith(note) for proof in proofs)
     again = made(cased.run("export", "--again", folder.name, "--out", tmp_path / "two", "--json"))
     assert (again / "data/ledger/checkpoint").read_text() == note
+
+
+@pytest.mark.skipif(not ESBUILD.exists(), reason=f"there is no {ESBUILD} (`make install` makes it)")
+def test_with_second_signatures_both_verifiers_accept_the_package(cased_home: Path, tmp_path: Path) -> None:
+    root = copy_home(cased_home, tmp_path / "home")
+    (root / "station.toml").write_text('second_signatures = ["sm2"]\n')
+    with signing(root):
+        folder = made(export(Station(root), tmp_path / "out"))
+    (second,) = (root / "keys" / "second").glob("*.vkey")
+    SecondVerifier.parse(second.read_text()).verify_note((folder / "data/ledger/checkpoint").read_text())
+    key = (root / "log.vkey").read_text().strip()
+    with Script(bundle(tmp_path)) as script:
+        for options, keys in (([], []), (["--key", key], [key])):
+            for said in (shell(folder, *options), script.judge(folder, keys=keys)):
+                assert said.status == 0, said.said
+    sealed = (folder / "seal.tlog-proof").read_text().split("\n\n", 1)[1]
+    assert [each.name for each in parse_note(sealed).signatures] == [key.partition("+")[0]]
 
 
 def test_a_case_without_recordings_is_refused_and_nothing_is_entered(cased: Station, tmp_path: Path) -> None:
