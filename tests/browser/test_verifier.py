@@ -120,6 +120,7 @@ def test_one_byte_changed_in_an_original_is_damage_and_the_file_is_named(
     expect(page.locator("#sentence")).to_have_text(DAMAGED)
     expect(page.locator("#findings-list li code")).to_have_text([path])
     expect(page.locator("#findings-list li")).to_contain_text("内容已改动（与清单不符）")
+    expect(page.locator("#clips-rows tr", has_text=Path(path).stem)).to_contain_text("文件已损坏")
     page.click("#language")
     expect(page.locator("#sentence")).to_contain_text(DAMAGED_EN)
     expect(page.locator("#findings-list li")).to_contain_text("was altered: it does not agree with the manifest")

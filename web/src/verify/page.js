@@ -133,12 +133,13 @@ function draw() {
   at("key-note").textContent = say(shown.keysFrom === "outside" ? "key_outside" : "key_package");
   at("key-text").textContent = visible((shown.keys ?? []).join(" "));
   const rows = at("clips-rows");
+  const damaged = new Set(shown.findings.map((each) => each.path));
   rows.replaceChildren();
   for (const clip of shown.clips) {
     const row = add(rows, "tr");
     add(row, "td", clip.clip).className = "fixed";
     add(row, "td", toldTime(clip.time));
-    add(row, "td", say(clip.state));
+    add(row, "td", say(damaged.has(clip.original) ? "touched" : clip.state));
     add(row, "td", bytesOf(clip.size_bytes));
   }
   const more = at("details-list");
