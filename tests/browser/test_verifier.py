@@ -141,6 +141,19 @@ def test_the_key_that_was_given_counts_and_another_is_refused(
     expect(page.locator("#findings-list")).to_contain_text("data/ledger/log.vkey")
 
 
+def test_time_stamps_are_said_not_to_have_been_checked(
+    open_from_disk: Callable[..., Page], package: Package, tmp_path: Path
+) -> None:
+    builder.write(builder.with_files(package, {"data/ledger/timestamps/0.tsr": b"a time stamp"}), tmp_path / "package")
+    page = open_from_disk(tmp_path / "package")
+    check(page, tmp_path / "package")
+    expect(page.locator("#sentence")).to_contain_text(SOUND)
+    expect(page.locator("#stamps")).to_be_visible()
+    expect(page.locator("#stamps")).to_contain_text("时间戳 1 个：本页不校验，请用 verify.sh --tsa-ca")
+    page.click("#language")
+    expect(page.locator("#stamps")).to_contain_text("Time stamps: 1, not checked by this page")
+
+
 @pytest.mark.parametrize("script", [NO_ED25519, NO_WORKER], ids=["no-ed25519", "no-worker"])
 def test_an_older_browser_comes_to_the_same_verdicts(
     script: str, open_from_disk: Callable[..., Page], folder: Path, package: Package

@@ -4,6 +4,7 @@ Guarantee: what `make` returns is sound; the pieces (log, clips, proofs, manifes
 change, as somebody without the key of the log could.
 """
 
+import copy
 import json
 import random
 from collections.abc import Mapping, Sequence
@@ -175,6 +176,14 @@ def make(
     seal(files, log, signers[signing], size)
     keys = tuple(str(key.verifier) for key in cosigners)
     return Package(files, str(signers[0].key), keys, log, signers[0])
+
+
+def with_files(package: Package, more: Mapping[str, bytes]) -> Files:
+    """Return the files of the package as it would have been made with `more`, under a seal of its own."""
+    files, log = {**package.files, **more}, copy.deepcopy(package.log)
+    make_manifests(files)
+    seal(files, log, [package.signer], json.loads(files["data/package.json"])["log_size"])
+    return files
 
 
 def entry_files(

@@ -4,14 +4,17 @@ STATION_PACKAGE_TRIALS is the number of single bytes changed (40), STATION_PACKA
 (200; the shell judges every 50th), STATION_PACKAGE_SEED the seed; the failing trial's number is in its message.
 """
 
+import json
 import os
 import random
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.outsiders import Authority
 from tests.package import builder
 from tests.package.builder import Files, Package, Signer, make_manifests
 from tests.package.judges import ESBUILD, Script, bundle, shell
@@ -285,3 +288,53 @@ def test_a_witness_from_outside_that_did_not_cosign_is_missed(package: Package, 
     assert shell(folder, "--witness", package.witnesses[0]).status == 0
     assert shell(folder, "--witness", stranger).status == 1
     assert script.judge(folder, witnesses=[stranger]).status == 1
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authorities") / "ours")
+
+
+def stamped(package: Package, authority: Authority, text: str, folder: Path) -> Path:
+    """Write the package as it is with the authority's time stamp over `text` in it."""
+    folder.mkdir()
+    (folder / "text").write_text(text)
+    query = ["openssl", "ts", "-query", "-data", "text", "-sha256", "-cert", "-out", "query.tsq"]
+    subprocess.run(query, cwd=folder, capture_output=True, check=True)
+    response = authority.reply((folder / "query.tsq").read_bytes())
+    files = builder.with_files(package, {"data/ledger/timestamps/0.tsr": response})
+    builder.write(files, folder / "p")
+    return folder / "p"
+
+
+def test_a_time_stamp_is_checked_with_the_authoritys_certificate_and_only_then(
+    package: Package, authority: Authority, script: Script, tmp_path: Path
+) -> None:
+    text = package.files["data/ledger/checkpoint"].decode().partition("\n\n")[0] + "\n"
+    made = stamped(package, authority, text, tmp_path / "made")
+    said = shell(made, "--key", package.key, "--tsa-ca", str(authority.root))
+    assert (said.status, "Time stamps checked: 1" in said.said) == (0, True), said.said
+    said = shell(made, "--key", package.key, "--tsa-ca", str(authority.root), lang="zh_CN.UTF-8")
+    assert "时间戳：已校验 1 个" in said.said
+    said = shell(made, "--key", package.key)
+    assert (said.status, "Time stamps: 1, not checked" in said.said) == (0, True), said.said
+    seen = script.judge(made, keys=[package.key])
+    assert (seen.status, json.loads(seen.said)["timestamps"]) == (0, 1), "the page says: so many, not checked"
+
+
+def test_a_time_stamp_over_another_checkpoint_or_of_another_authority_is_refused(
+    package: Package, authority: Authority, tmp_path: Path
+) -> None:
+    text = package.files["data/ledger/checkpoint"].decode().partition("\n\n")[0] + "\n"
+    origin, size, root = text.splitlines()
+    other = stamped(package, authority, f"{origin}\n{int(size) - 1}\n{root}\n", tmp_path / "other")
+    stranger = Authority(tmp_path / "stranger", "Stranger")
+    foreign = stamped(package, stranger, text, tmp_path / "foreign")
+    for made in (other, foreign):
+        said = shell(made, "--tsa-ca", str(authority.root))
+        assert (said.status, "data/ledger/timestamps/0.tsr" in said.named) == (1, True), said.said
+        assert "is no time stamp over the checkpoint that verifies" in said.said
+
+
+def test_a_certificate_that_can_not_be_read_is_no_verdict(folder: Path, tmp_path: Path) -> None:
+    assert shell(folder, "--tsa-ca", str(tmp_path / "absent.pem")).status == 2

@@ -132,6 +132,9 @@ function draw() {
   at("result-more").hidden = !usable;
   at("key-note").textContent = say(shown.keysFrom === "outside" ? "key_outside" : "key_package");
   at("key-text").textContent = visible((shown.keys ?? []).join(" "));
+  // What was not checked is told where the verdict is, not below a fold.
+  at("stamps").hidden = !shown.timestamps;
+  at("stamps").textContent = say("stamps", { count: shown.timestamps });
   const rows = at("clips-rows");
   const damaged = new Set(shown.findings.map((each) => each.path));
   rows.replaceChildren();
@@ -148,7 +151,6 @@ function draw() {
   for (const { name, time, source: from } of shown.cosignatures ?? []) {
     add(more, "p", say("witness", { name, time: momentOf(new Date(time * 1000)) }) + (from === "package" ? say("witness_package") : ""));
   }
-  if (shown.timestamps) add(more, "p", say("stamps", { count: shown.timestamps }));
   if (shown.judge) add(more, "p", say("ed25519", { name: shown.judge.name }));
   for (const clip of shown.clips) {
     add(more, "p", clip.original ?? clip.clip, "fixed");
