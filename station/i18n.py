@@ -41,6 +41,7 @@ _CODED_PARAMS: Final = {
     "source_kind": "source_kind",
     "export_reason": "export_reason",
 }
+_DAYS_FROM: Final = 2 * 86_400
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -123,6 +124,8 @@ class Translator:
             return self("about {count} s", count=max(seconds, 1))
         if seconds < 3600:
             return self("about {count} min", count=(seconds + 59) // 60)
+        if seconds >= _DAYS_FROM:
+            return self("about {count} days", count=(seconds + 43_200) // 86_400)
         return self("about {hours} h {minutes} min", hours=seconds // 3600, minutes=seconds % 3600 // 60)
 
     def moment(self, text: str) -> str:

@@ -47,6 +47,7 @@ def test_a_time_in_a_list_is_as_short_as_it_can_be(days: int, words: str) -> Non
 def test_a_wait_is_told_in_words() -> None:
     say = translator("en")
     assert [say.wait(seconds) for seconds in (0, 61, 3725)] == ["about 1 s", "about 2 min", "about 1 h 2 min"]
+    assert [say.wait(hours * 3600) for hours in (47, 48, 493)] == ["about 47 h 0 min", "about 2 days", "about 21 days"]
 
 
 def test_a_line_of_the_history_leaves_out_what_is_not_known() -> None:
