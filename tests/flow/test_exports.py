@@ -2,14 +2,18 @@
 
 import io
 import shutil
+import signal
 import subprocess
+import sys
 import threading
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from sqlmodel import select
 
+from station import clock
 from station.actions import exports, producing
 from station.actions.problems import ProblemError
 from station.catalogue.tables import Clip
@@ -26,7 +30,11 @@ from station.records.registry import read_entry
 from station.records.terms import Role, Source, TargetKind
 from station.state import exports as jobs
 from station.state.tables import create_tables
+from tests.flow.images import footage, write_folder
 from tests.flow.stations import Station, copy_home, signing
+from tests.package.judges import shell
+
+PATIENCE_SECONDS = 60
 
 HANDLER = Viewer("han", frozenset({Role.HANDLER, Role.APPROVER}), "一队")
 APPROVER = Viewer("app", frozenset({Role.APPROVER}), "一队")
@@ -40,6 +48,16 @@ def actor(viewer: Viewer) -> Actor:
 def entries(database: Database) -> list[Entry]:
     with database.read() as session:
         return [read_entry(each.seq, each.type, each.values()) for each in log.entries(session)]
+
+
+def case_of(clip: str) -> tuple[Entry, Entry]:
+    """Return the opening of a case that is in HANDLER's hands, and the binding of a clip to it."""
+    opened = TargetOpened(
+        fact=TargetOpened.Fact(target="t1", kind=TargetKind.CASE, number_source=Source.CLERK, handlers=("han",)),
+        names=TargetOpened.Names(number="冀石执罚〔2026〕第12号", title="占道", unit=""),
+    )
+    bound = ClipBound.Fact(binding="b1", action="a1", clip=clip, kind=TargetKind.CASE, target="t1", source=Source.CLERK)
+    return opened, ClipBound(fact=bound)
 
 
 def test_a_package_with_captioned_copies_is_asked_for_decided_made_and_downloaded(
@@ -59,16 +77,7 @@ def test_a_package_with_captioned_copies_is_asked_for_decided_made_and_downloade
             develop(home, database, custody, threading.Event(), once=True)
             with database.read() as session:
                 clip = session.exec(select(Clip.clip)).one()
-            opened = TargetOpened(
-                fact=TargetOpened.Fact(
-                    target="t1", kind=TargetKind.CASE, number_source=Source.CLERK, handlers=("han",)
-                ),
-                names=TargetOpened.Names(number="冀石执罚〔2026〕第12号", title="占道", unit=""),
-            )
-            bound = ClipBound.Fact(
-                binding="b1", action="a1", clip=clip, kind=TargetKind.CASE, target="t1", source=Source.CLERK
-            )
-            custody.append(opened, ClipBound(fact=bound))
+            custody.append(*case_of(clip))
             wanted = exports.Wanted(ExportReason.COURT, "举证", disclosure=True)
             export = exports.ask(custody, HANDLER, actor(HANDLER), "t1", wanted)
             with pytest.raises(ProblemError, match="does not decide"):
@@ -110,3 +119,61 @@ def test_a_package_with_captioned_copies_is_asked_for_decided_made_and_downloade
                 again = jobs.find(session, export, "")
             assert again is not None and again.state == "ready"
             assert len([each for each in entries(database) if isinstance(each, ClipDerived)]) == 1
+
+
+def started(root: Path) -> "subprocess.Popen[bytes]":
+    """Start a worker as `station serve` does."""
+    return subprocess.Popen([sys.executable, "-m", "station.cli", "develop", "--home", str(root)])
+
+
+def await_file(worker: "subprocess.Popen[bytes]", folder: Path, pattern: str) -> None:
+    """Wait until a file lies in the folder, while the worker lives."""
+    end = clock.monotonic() + PATIENCE_SECONDS
+    while not list(folder.glob(pattern)):
+        assert clock.monotonic() < end, f"there never was {pattern}"
+        with suppress(subprocess.TimeoutExpired):
+            pytest.fail(f"the worker ended with {worker.wait(0.005)}")
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("reached", ["data/originals/*.mp4", "manifest-sha256.txt"])
+def test_a_worker_killed_while_it_makes_a_package_leaves_nothing_of_that_name_and_the_next_makes_it(
+    reached: str, blank_home: Path, tmp_path: Path
+) -> None:
+    root = copy_home(blank_home, tmp_path / "home")
+    with signing(root):
+        station = Station(root)
+        station.dock(write_folder(tmp_path / "card", {"a.mp4": footage(1, 60_000_000)}))
+        ((clip,),) = station.rows("SELECT clip FROM catalogue_clip")
+        home = station.home
+        with station.custody() as custody:
+            database = custody._database
+            create_tables(database)
+            custody.append(*case_of(clip))
+            export = exports.ask(custody, HANDLER, actor(HANDLER), "t1", exports.Wanted(ExportReason.COURT, "举证"))
+            exports.decide(custody, APPROVER, actor(APPROVER), export, approve=True)
+            exports.order(custody, home, CLERK, actor(CLERK), export)
+
+            with started(root) as worker:
+                try:
+                    await_file(worker, home.exports, f".{export}.*.unfinished/{reached}")
+                finally:
+                    worker.kill()
+            assert worker.returncode == -signal.SIGKILL
+            (left,) = home.exports.iterdir()
+            assert left.name.endswith(".unfinished") and not (home.exports / export).exists()
+            with database.read() as session:
+                job = jobs.find(session, export, "")
+            assert job is not None and job.state == "running", "nobody could note anything"
+            with pytest.raises(ProblemError):
+                exports.take(custody, database, home, CLERK, actor(CLERK), export)
+
+            subprocess.run([sys.executable, "-m", "station.cli", "develop", "--once", "--home", str(root)], check=True)
+            with database.read() as session:
+                job = jobs.find(session, export, "")
+            assert job is not None and (job.state, job.problem) == ("ready", None)
+            folder = exports.take(custody, database, home, CLERK, actor(CLERK), export)
+            assert list(home.exports.iterdir()) == [folder], "what the dead worker left is cleared away"
+            said = shell(folder, "--key", (root / "log.vkey").read_text().strip())
+            assert said.status == 0, said.said
+            assert len([each for each in entries(database) if each.TYPE == "export.produced"]) == 1
