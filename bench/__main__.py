@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench import anchoring, intake, ledger, listing, pages, plugging
+from bench import anchoring, intake, ledger, listing, pages, plugging, verify
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -42,6 +42,13 @@ def intake_lines(quick: bool) -> Iterator[Line]:
     small = {"rounds": 1, "files": 4, "file_bytes": 5_000_000} if quick else {}
     for each in intake.run(**small):
         yield Line("intake", each.name, each.value, each.budget)
+
+
+def verify_lines(quick: bool) -> Iterator[Line]:
+    """Yield the figures of verifying 40 × 50 MB beside sha256sum."""
+    small = {"rounds": 1, "files": 4, "file_bytes": 5_000_000} if quick else {}
+    for each in verify.run(**small):
+        yield Line("verify", each.name, each.value, each.budget)
 
 
 def ledger_lines(quick: bool) -> Iterator[Line]:
@@ -98,6 +105,7 @@ def page_lines(quick: bool) -> Iterator[Line]:
 
 GROUPS = {
     "intake": intake_lines,
+    "verify": verify_lines,
     "plugging": plugging_lines,
     "ledger": ledger_lines,
     "listing": listing_lines,
