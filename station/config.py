@@ -102,6 +102,12 @@ class Settings(BaseModel):
     export_disks: str = Field(
         default="/media", description="packages may also be written to disks mounted below this folder; empty: to none"
     )
+    c2pa_certificate: str = Field(
+        default="", description="PEM chain, the signer's first: disclosure copies get C2PA content credentials"
+    )
+    c2pa_key: str = Field(
+        default="", description="its private key (PEM), mode 0400; a systemd credential c2pa-key goes before it"
+    )
     scrub_days: float = Field(
         default=30, ge=0, le=3650, description="in how many days the whole vault is re-read and checked; 0: never"
     )

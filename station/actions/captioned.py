@@ -1,7 +1,8 @@
 """Disclosure copies (披露副本): what goes into a picture's caption, making them, and their lineage in the ledger.
 
 Guarantees: an original is only read; a copy that goes into a package has an entry that says of which original, by
-which tool and graph and with which caption it was made; made again it is the same bytes, or nothing goes out.
+which tool and graph and with which caption it was made; made again it is the same bytes, or nothing goes out (so one
+with content credentials, which never come out the same, is made once).
 """
 
 import threading
@@ -16,6 +17,7 @@ from station.custody import Custody
 from station.database import Database
 from station.derive import layout
 from station.derive.caption import Caption
+from station.derive.content_credentials import Lineage, add_credentials, find_signer
 from station.derive.probe import probe
 from station.derive.proxy import make_proxy
 from station.digest import SHA256, digest_of, sha256_hex
@@ -97,11 +99,15 @@ class Copies:
         target = layout.disclosure_path(self.home.derived, clip.sha256, self.export)
         parent, user = layout.work_parent(self.home.derived), self.home.settings.parser_user
         caption = Caption(lines)
+        signer = find_signer(self.home.settings) if known is None or known.fact.credentials else None
         with self.store.as_file(clip.sha256) as original, work_folder(parent, user) as work:
             facts = probe(original, Sniffed(clip.media, clip.container), work=work, user=user)
             made = make_proxy(
                 original, facts, target, work=work, user=user, on_progress=show, cancel=cancel, caption=caption
             )
+        if signer is not None:
+            lineage = Lineage(clip.sha256, self.custody.origin, clip.clip, sha256_hex(caption.text.encode()))
+            add_credentials(target, signer, lineage)
         with target.open("rb") as file:
             digest = digest_of(iter(lambda: file.read(_READ_BYTES), b""))
         if known is not None:
@@ -126,6 +132,7 @@ class Copies:
             caption=sha256_hex(caption.text.encode()),
             missing_ms=made.missing_ms,
             without_sound=made.without_sound,
+            credentials=signer is not None,
         )
         self.custody.append(ClipDerived(fact=fact, text=ClipDerived.Text(lines=lines)), seal=False)
 
