@@ -116,6 +116,26 @@ def trust(
     answer(f"{origin or verifier.name}: {text}")
 
 
+@witness_app.command(help=t("Cosign no more checkpoints of a log; what was kept of it stays"))
+def forget(
+    origin: Annotated[
+        str, typer.Argument(help=t("The log's name, as `station witness list` has it"), show_default=False)
+    ],
+    home: HomeOption = None,
+) -> None:
+    """Stop trusting all keys of a log; one of them can be trusted again afterwards."""
+    from station.actions.witness import witness_folder
+
+    forgotten = witness_folder(open_home(home)).forget(origin)
+    answer(f"{origin}: {t('Its checkpoints are cosigned no more')}")
+    answer(t("Its keys are kept in {path}", path=forgotten.keys))
+    if forgotten.checkpoint:
+        kept = forgotten.checkpoint
+        answer(t("The checkpoint cosigned last is kept, and holds if the log is trusted again: {path}", path=kept))
+    for path in forgotten.evidence:
+        answer(t("Evidence against it is kept in {path}", path=path))
+
+
 @witness_app.command(name="list", help=t("List the logs that are cosigned, and the evidence against them"))
 def list_logs(home: HomeOption = None, json: JsonOption = False) -> None:
     """Print a line for each log; exit 1 if there is evidence."""

@@ -7,6 +7,7 @@ is written before the answer that refuses, each conflicting checkpoint once.
     witness.key witness.vkey                the key, 0400 and 0444
     logs/<sha256 of origin>/keys            verifier keys trusted for the origin, one a line
     logs/<sha256 of origin>/checkpoint      the checkpoint cosigned last, with the log's own signature lines
+    logs/<…>/keys.<time>.forgotten          the keys of a log until it was forgotten; its checkpoint stays in force
     evidence/<alarm>.json                   a signed checkpoint that conflicts, and what was remembered then
 """
 
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from station import clock, durable
 from station.digest import is_id, new_id, sha256_hex
-from station.errors import ConflictError, DamagedError, LedgerError, StorageError
+from station.errors import ConflictError, DamagedError, LedgerError, NotFoundError, StorageError
 from station.ledger.cosign import CosignerKey, CosigningKey
 from station.ledger.note import Checkpoint, VerifierKey, parse_checkpoint
 from station.ledger.witness import (
@@ -40,6 +41,7 @@ LOCK_FILE = "witness.lock"
 MOST_EVIDENCE = 1000  # files; a log that shows so many conflicting checkpoints is convicted by the first
 
 _LOGS, _EVIDENCE, _KEYS, _CHECKPOINT = "logs", "evidence", "keys", "checkpoint"
+_FORGOTTEN = ".forgotten"
 _MODE = 0o640
 
 
@@ -65,6 +67,15 @@ class KnownLog:
     origin: str
     keys: tuple[VerifierKey, ...]
     checkpoint: Checkpoint | None
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """The files that are kept of a log that is cosigned no more; `checkpoint` is None if it never was."""
+
+    keys: Path
+    checkpoint: Path | None
+    evidence: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +127,27 @@ class WitnessFolder:
         lines = [origin, *map(str, (*trusted, key))]
         durable.replace_file(folder / _KEYS, "".join(f"{line}\n" for line in lines).encode(), _MODE)
         return True
+
+    def forget(self, origin: str) -> Forgotten:
+        """Cosign nothing more of a log, whatever key signs it; its keys, checkpoint and evidence are kept.
+
+        The checkpoint stays where it is looked for, so that a log trusted again later can't be rolled back below it.
+        Raises NotFoundError for a log that is not trusted, StorageError.
+        """
+        if not self.keys(origin):
+            raise NotFoundError(f"{origin!r} is no log that is cosigned here", hint="See `station witness list`")
+        folder = self._folder(origin)
+        kept = folder / f"{_KEYS}.{clock.timestamp()}{_FORGOTTEN}"
+        try:
+            (folder / _KEYS).rename(kept)
+        except OSError as error:
+            raise StorageError(f"{folder / _KEYS} could not be renamed: {error.strerror}", kept="Nothing") from error
+        durable.sync_directory(folder)
+        checkpoint = folder / _CHECKPOINT
+        evidence = tuple(
+            self.path / _EVIDENCE / f"{each.alarm}.json" for each in self.evidence() if each.origin == origin
+        )
+        return Forgotten(kept, checkpoint if checkpoint.exists() else None, evidence)
 
     def keys(self, origin: str) -> tuple[VerifierKey, ...]:
         """Return the keys trusted for an origin, none for a log that is not known; raises LedgerError."""

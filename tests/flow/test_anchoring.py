@@ -289,6 +289,20 @@ def test_two_stations_witness_each_other_and_raise_the_alarm_in_their_own_logs(
         assert [each["kind"] for each in listed] == ["cosignature"] * 2
 
 
+def test_the_command_forgets_a_log_and_says_what_it_kept(station: Station) -> None:
+    key = (station.root / "log.vkey").read_text()
+    origin = key.partition("+")[0]
+    station.run("witness", "trust", key)
+    said = station.run("witness", "forget", origin)
+    assert said.code == 0, said.err
+    (kept,) = (station.root / "witness" / "logs").glob("*/keys.*.forgotten")
+    assert str(kept) in said.out
+    assert station.run("witness", "list", "--json").document()["logs"] == []
+    assert station.run("witness", "forget", origin).code == 2
+    assert station.run("witness", "trust", key).code == 0
+    assert len(station.run("witness", "list", "--json").document()["logs"]) == 1
+
+
 def test_a_served_witness_is_a_process_of_its_own(station: Station, tmp_path: Path) -> None:
     station.run("witness", "key")
     station.run("witness", "trust", (station.root / "log.vkey").read_text())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from station.errors import ConflictError, DamagedError, LedgerError, StorageError
+from station.errors import ConflictError, DamagedError, LedgerError, NotFoundError, StorageError
 from station.ledger import witness_state
 from station.ledger.cosign import read_cosignatures
 from station.ledger.keys import SigningKey
@@ -395,3 +395,47 @@ def test_other_implementations_trees_and_proofs_are_accepted_in_order(witness: W
         right = make_request(old, [bytes.fromhex(each) for each in proof], note)
         statuses.append(witness.add_checkpoint(right.encode()).status)
     assert statuses == [422, 200] * 3
+
+
+def test_a_log_that_was_forgotten_is_cosigned_no_more_and_what_was_kept_of_it_stays(
+    witness: Witness, folder: WitnessFolder
+) -> None:
+    tree = Tree()
+    assert witness.add_checkpoint(tree.request(0, 5)).status == 200
+    assert witness.add_checkpoint(tree.request(0, 3)).status == 409
+    (evidence,) = folder.evidence()
+    kept = folder.forget(ORIGIN)
+    assert witness.add_checkpoint(tree.request(5, 8)).status == 404
+    assert folder.logs() == ()
+    assert kept.keys.read_text() == f"{ORIGIN}\n{KEY.verifier}\n"
+    assert kept.checkpoint is not None and kept.checkpoint.read_text() == tree.note(5)
+    assert [path.stem for path in kept.evidence] == [evidence.alarm]
+    assert folder.evidence() == (evidence,)
+
+
+def test_a_forgotten_log_that_is_trusted_again_can_not_be_rolled_back(witness: Witness, folder: WitnessFolder) -> None:
+    tree = Tree()
+    assert witness.add_checkpoint(tree.request(0, 5)).status == 200
+    folder.forget(ORIGIN)
+    assert folder.trust(KEY.verifier)
+    refused = witness.add_checkpoint(tree.request(0, 3))
+    assert (refused.status, refused.body) == (409, "5\n")
+    assert witness.add_checkpoint(Tree(seed=1).request(5, 5)).status == 409, "nor has it a second history"
+    assert cosigned(witness.add_checkpoint(tree.request(5, 8)), folder, tree.note(8))
+
+
+def test_of_a_forgotten_log_only_the_key_trusted_again_counts(witness: Witness, folder: WitnessFolder) -> None:
+    folder.trust(STRANGER.verifier)
+    folder.forget(ORIGIN)
+    folder.trust(KEY.verifier)
+    assert folder.keys(ORIGIN) == (KEY.verifier,)
+    request = make_request(0, [], Tree().note(3, STRANGER)).encode()
+    assert witness.add_checkpoint(request).status == 403
+
+
+def test_what_is_not_trusted_can_not_be_forgotten(folder: WitnessFolder) -> None:
+    with pytest.raises(NotFoundError):
+        folder.forget("example.com/other")
+    folder.forget(ORIGIN)
+    with pytest.raises(NotFoundError):
+        folder.forget(ORIGIN)
