@@ -74,3 +74,9 @@ def test_places_follow_the_home_unless_set_otherwise(tmp_path: Path) -> None:
     moved = load_home(tmp_path)
     assert moved.profiles == (shipped, Path("/ours"))
     assert (moved.vault, moved.database_url) == (Path("/mnt/vault"), "postgresql+psycopg://x/y")
+
+
+def test_the_readme_lists_every_setting() -> None:
+    text = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    table = text.partition("## Settings")[2].partition("\n## ")[0]
+    assert [name for name in Settings.model_fields if name != "demo" and f"`{name}`" not in table] == []
