@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from station.config import home_folder, load_home, read_settings
+from station.config import Settings, home_folder, load_home, read_settings
 from station.errors import ConfigError, HomeError
 
 FILE = Path("/somewhere/station.toml")
