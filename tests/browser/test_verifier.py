@@ -1,6 +1,7 @@
 """verify.html opened from disk with no network: the sentence in both languages, and the name of what was touched."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ SOUND = "自入库起未改动（最早2026-08-04 18:00:02 (UTC+08:00)，最晚2
 SOUND_EN = "Unaltered since each was taken in, from 2026-08-04 18:00:02"
 DAMAGED = "已损坏：1 个文件与存证日志不符，列于下方；本电子证据包不能证明“自入库起未改动”"
 DAMAGED_EN = "Damaged: 1 file(s) do not agree with the ledger, named below"
+LARGE = "data/large.bin"
 # A browser that knows WebCrypto but no Ed25519, as Chromium was before 137; tells that it was asked.
 NO_ED25519 = """
 for (const name of ["importKey", "verify"]) {
@@ -30,7 +32,14 @@ for (const name of ["importKey", "verify"]) {
 }
 """
 # Where a page may start no worker, files are hashed in the page itself.
-NO_WORKER = "globalThis.Worker = class { constructor() { throw new DOMException('refused', 'SecurityError'); } };"
+NO_WORKER = """
+globalThis.Worker = class {
+  constructor() {
+    globalThis.askedForWorker = true;
+    throw new DOMException("refused", "SecurityError");
+  }
+};
+"""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +47,9 @@ def package() -> Package:
     page = VERIFIERS["verify.html"]
     if not page.is_file():
         pytest.skip("the front end is not built (`make install` does it)")
-    return builder.make(7, clips=4, verifiers={name: path.read_bytes() for name, path in VERIFIERS.items()})
+    made = builder.make(7, clips=4, verifiers={name: path.read_bytes() for name, path in VERIFIERS.items()})
+    # Files of more than 1 MiB are hashed as streams, in a worker where there may be one.
+    return replace(made, files=builder.with_files(made, {LARGE: bytes(range(256)) * 12_000}))
 
 
 @pytest.fixture
@@ -80,9 +91,9 @@ def check(page: Page, folder: Path) -> None:
     expect(page.locator("body")).to_have_attribute("data-step", "done")
 
 
-def touch(folder: Path, package: Package) -> str:
-    """Change one byte of an original; return its path."""
-    path = next(path for path in sorted(package.files) if path.startswith("data/originals/"))
+def touch(folder: Path, package: Package, begins: str = "data/originals/") -> str:
+    """Change one byte of a file; return its path."""
+    path = next(path for path in sorted(package.files) if path.startswith(begins))
     content = bytearray(package.files[path])
     content[len(content) // 2] ^= 1
     (folder / path).write_bytes(content)
@@ -94,6 +105,7 @@ def test_a_sound_package_is_called_unaltered_in_chinese_and_in_english(
 ) -> None:
     page = open_from_disk(folder)
     check(page, folder)
+    assert len(page.workers) == 1, "from disk, too, files are hashed beside the page"
     expect(page.locator("#sentence")).to_have_text(f"{SOUND}；入库以前的情况本校验不能证明")
     expect(page.locator("body")).to_have_attribute("data-verdict", "sound")
     expect(page.locator("#findings")).to_be_hidden()
@@ -165,8 +177,20 @@ def test_an_older_browser_comes_to_the_same_verdicts(
         assert page.evaluate("globalThis.askedForEd25519") is True
         page.click("summary")
         expect(page.locator("#details-list")).to_contain_text("签名由 noble 校验")
-    path = touch(folder, package)
+    else:
+        assert page.evaluate("globalThis.askedForWorker") is True
+    path = touch(folder, package, LARGE if script == NO_WORKER else "data/originals/")
     page.click("#again")
     check(page, folder)
     expect(page.locator("#sentence")).to_have_text(DAMAGED)
     expect(page.locator("#findings-list li code")).to_have_text([path])
+
+
+def test_one_byte_changed_in_a_large_file_is_found_by_the_worker(
+    open_from_disk: Callable[..., Page], folder: Path, package: Package
+) -> None:
+    touch(folder, package, LARGE)
+    page = open_from_disk(folder)
+    check(page, folder)
+    assert len(page.workers) == 1
+    expect(page.locator("#findings-list li code")).to_have_text([LARGE])
