@@ -45,6 +45,11 @@ class Signer:
         return Signature(self.key.name, self.key.key_id, self.private.sign(text.encode()))
 
 
+def cosigner(seed: int, number: int) -> CosigningKey:
+    """Return the key of a witness of the package that `make` makes of `seed`."""
+    return CosigningKey(f"witness.example/{number}", random.Random(f"{seed} witness {number}").randbytes(32))
+
+
 @dataclass
 class Log:
     """Records, payloads and parts in memory, with RFC 6962 proofs."""
@@ -131,7 +136,7 @@ def make(
     rng = random.Random(seed)
     origin = "evidence-station/" + "".join(rng.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(26))
     signers = [Signer(origin, rng.randbytes(32)) for _ in range(2 if rotated else 1)]
-    cosigners = [CosigningKey(f"witness.example/{number}", rng.randbytes(32)) for number in range(witnesses)]
+    cosigners = [cosigner(seed, number) for number in range(witnesses)]
     log = Log(origin, rng)
     files: Files = {}
     case = "case:x7"

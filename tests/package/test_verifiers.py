@@ -290,6 +290,23 @@ def test_a_witness_from_outside_that_did_not_cosign_is_missed(package: Package, 
     assert script.judge(folder, witnesses=[stranger]).status == 1
 
 
+def test_the_seals_checkpoint_may_hold_lines_of_named_witnesses_and_no_others(
+    package: Package, folder: Path, script: Script, tmp_path: Path
+) -> None:
+    proof = package.files["seal.tlog-proof"].decode()
+    text = proof.split("\n\n", 1)[1].partition("\n\n")[0] + "\n"
+    named, stranger = builder.cosigner(SEED, 0), builder.cosigner(SEED + 1, 0)
+    assert str(named.verifier) == package.witnesses[0]
+    for place, key, status in (("named", named, 0), ("stranger", stranger, 1)):
+        changed = (proof + key.cosign(text, 1785837600).line()).encode()
+        copy = shutil.copytree(folder, tmp_path / place)
+        (copy / "seal.tlog-proof").write_bytes(changed)
+        said = shell(copy, "--key", package.key)
+        seen = script.judge(folder, change={"seal.tlog-proof": changed}, keys=[package.key])
+        assert (said.status, seen.status) == (status, status), (said.said, seen.said)
+        assert status == 0 or seen.named == {"seal.tlog-proof"}
+
+
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authorities") / "ours")
