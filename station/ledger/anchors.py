@@ -8,9 +8,8 @@ authority that is not one of ours, is a finding. An anchor is no entry: an entry
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from cryptography import x509
 from sqlalchemy import ColumnElement, func, insert, select
 from sqlmodel import Session
 
@@ -21,6 +20,9 @@ from station.ledger.cosign import CosignerKey, read_cosignatures
 from station.ledger.findings import Finding
 from station.ledger.note import NOTE_BYTES, SIGNATURES, Checkpoint, parse_checkpoint, parse_note
 from station.ledger.timestamps import verify_timestamp
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 Kind = Literal["cosignature", "timestamp"]
 _MOST_MISSING = 100
@@ -47,7 +49,7 @@ class AnchorTrust:
     """Whose anchors are ours: witnesses' keys, former ones too, and the certificates of time stamping authorities."""
 
     witnesses: tuple[CosignerKey, ...] = ()
-    certificates: tuple[x509.Certificate, ...] = field(default=(), repr=False)
+    certificates: "tuple[x509.Certificate, ...]" = field(default=(), repr=False)
 
     @property
     def known(self) -> frozenset[str]:

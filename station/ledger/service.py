@@ -21,7 +21,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from station import clock, durable, notify
 from station.config import Home, load_home
@@ -41,7 +41,9 @@ from station.ledger.keystore import FileStore, KeyStore
 from station.ledger.memory import Extension, Memory, first_memory, load_memory, save_memory, signed_last
 from station.ledger.note import VerifierKey
 from station.ledger.second import SecondKey, open_seconds
-from station.ledger.token import TokenStore
+
+if TYPE_CHECKING:
+    from station.ledger.token import TokenStore
 
 SOCKET_FILE = "sign.sock"
 LOCK_FILE = "sign.lock"
@@ -57,6 +59,7 @@ _CONVERSATIONS = 16
 _SOCKET_PATH_BYTES = 100
 _SO_PEERGROUPS = 59  # asm-generic/socket.h: the peer's supplementary groups when it connected
 _MOST_GROUPS = 256  # Python's getsockopt takes no more; a peer in more groups than that is no process of ours
+
 _log = logging.getLogger("station.sign")
 
 
@@ -70,7 +73,7 @@ def create_home_key(home: Home, origin: str) -> VerifierKey:
         raise ConflictError(f"There is a key in {home.keys} already", kept="It was not touched")
     durable.make_folder(home.keys, 0o700)
     if home.settings.key_store == "pkcs11":
-        key: PrivateKey = TokenStore(home).make_first(origin)
+        key: PrivateKey = _token(home).make_first(origin)
     else:
         key = keys.make_key(origin)
     durable.replace_file(home.root / keys.VERIFIER_FILE, f"{key.verifier}\n".encode(), 0o444)
@@ -78,6 +81,12 @@ def create_home_key(home: Home, origin: str) -> VerifierKey:
     if isinstance(key, keys.SigningKey):
         keystore.save_first(home.keys, key)
     return key.verifier
+
+
+def _token(home: Home) -> "TokenStore":
+    from station.ledger.token import TokenStore  # with its library 9 MB, for those who have a token
+
+    return TokenStore(home)
 
 
 def home_verifier(home: Home) -> VerifierKey:
@@ -272,7 +281,7 @@ def serve(home: Home, idle_seconds: float | None, ready: Callable[[], None]) -> 
 
 def _open_service(home: Home) -> tuple[Service, PrivateKey]:
     """Open key and memory, and end a change of keys that was cut short after the new one had signed."""
-    store: KeyStore = TokenStore(home) if home.settings.key_store == "pkcs11" else FileStore(home.keys)
+    store: KeyStore = _token(home) if home.settings.key_store == "pkcs11" else FileStore(home.keys)
     signed = signed_last(home.keys)
     waiting = store.waiting()
     if waiting is not None and waiting.verifier.key_id == signed:

@@ -7,19 +7,15 @@ time stamping, and the stamped digest is the text's (and the nonce ours, where i
 
 from dataclasses import dataclass
 from pathlib import Path
-
-from cryptography import x509
-from rfc3161_client import (
-    HashAlgorithm,
-    TimestampRequestBuilder,
-    TimeStampResponse,
-    VerificationError,
-    VerifierBuilder,
-    decode_timestamp_response,
-)
+from typing import TYPE_CHECKING
 
 from station import clock
 from station.errors import ConfigError, DamagedError
+
+# Imported where they are used: with what they bring along they take 10 MB, which a docking need not spend.
+if TYPE_CHECKING:
+    from cryptography import x509
+    from rfc3161_client import TimeStampResponse
 
 QUERY_TYPE = "application/timestamp-query"
 REPLY_TYPE = "application/timestamp-reply"
@@ -36,6 +32,8 @@ class Query:
 
 def make_query(text: str) -> Query:
     """Return a new request for a time stamp over a checkpoint's text, asking for the authority's certificate too."""
+    from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
+
     builder = TimestampRequestBuilder().data(text.encode()).hash_algorithm(HashAlgorithm.SHA256)
     request = builder.nonce(nonce=True).cert_request(cert_request=True).build()
     if request.nonce is None:
@@ -44,12 +42,14 @@ def make_query(text: str) -> Query:
 
 
 def verify_timestamp(
-    response: bytes, text: str, certificates: tuple[x509.Certificate, ...], nonce: int | None = None
+    response: bytes, text: str, certificates: "tuple[x509.Certificate, ...]", nonce: int | None = None
 ) -> str:
     """Check an authority's whole answer (DER) over a checkpoint's text; return its time (text form of station.clock).
 
     Self-signed `certificates` are trusted; the others may lead to them. Raises DamagedError.
     """
+    from rfc3161_client import VerificationError, VerifierBuilder
+
     answer = _decode(response)
     builder = VerifierBuilder(nonce=nonce)
     for certificate in certificates:
@@ -64,8 +64,10 @@ def verify_timestamp(
     return clock.format_time(answer.tst_info.gen_time)
 
 
-def load_certificates(path: Path) -> tuple[x509.Certificate, ...]:
+def load_certificates(path: Path) -> "tuple[x509.Certificate, ...]":
     """Read the PEM certificates by which time stamps are judged; raises ConfigError unless one is self-signed."""
+    from cryptography import x509
+
     try:
         certificates = tuple(x509.load_pem_x509_certificates(path.read_bytes()))
     except (OSError, ValueError) as error:
@@ -79,7 +81,9 @@ def load_certificates(path: Path) -> tuple[x509.Certificate, ...]:
     return certificates
 
 
-def _decode(response: bytes) -> TimeStampResponse:
+def _decode(response: bytes) -> "TimeStampResponse":
+    from rfc3161_client import decode_timestamp_response
+
     if len(response) > RESPONSE_BYTES:
         raise DamagedError("A time stamp is longer than any that is honest")
     try:
