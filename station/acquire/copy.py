@@ -21,7 +21,7 @@ from station.digest import SHA256, Hasher, new_hasher
 from station.direct import BLOCK_BYTES, BUFFER_BYTES, aligned_buffer, set_direct
 from station.records.reading import BadRange, Copied, CopyProgress
 
-BUFFERS = 7
+BUFFERS = 6
 _BUFFER_BYTES = 2 * 1024 * 1024  # one huge page: one request to the disk
 _READS_AT_ONCE = 3  # one read at a time leaves a disk idle between them
 _SYNCERS = 4

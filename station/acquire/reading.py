@@ -235,6 +235,7 @@ class Reading:
             "TZ": "UTC",
             "MALLOC_ARENA_MAX": "2",
             "PYTHONDONTWRITEBYTECODE": "1",
+            "PYDANTIC_DISABLE_PLUGINS": "__all__",  # no foreign code beside a hostile card
             "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
         }
         return subprocess.Popen(
