@@ -15,11 +15,6 @@ def person(session: Session, person_id: str) -> PersonView | None:
     return _one(session, PERSON.c.person == person_id)
 
 
-def person_by_login(session: Session, login: str) -> PersonView | None:
-    """Return the person of that log-in name, disabled or not, None when there is none; case and spaces don't matter."""
-    return _one(session, PERSON.c.login == login.strip().lower())
-
-
 def list_people(session: Session) -> tuple[PersonView, ...]:
     """Return everybody, the disabled last, by name."""
     return _many(session)

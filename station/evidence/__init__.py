@@ -1,1 +1,1 @@
-"""The vault: originals under their digests, written once, read back, scrubbed."""
+"""The vault: originals under their digests, written once, read back, and removed when that was decided."""

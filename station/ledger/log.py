@@ -236,11 +236,6 @@ def latest_checkpoint(session: Session) -> Checkpoint | None:
     return _checkpoint(session, tables.checkpoint.c.number >= 0)
 
 
-def checkpoint_covering(session: Session, seq: int) -> Checkpoint | None:
-    """Return the newest stored checkpoint if entry `seq` is under it, else None."""
-    return _checkpoint(session, tables.checkpoint.c.size > seq)
-
-
 def checkpoint_at(session: Session, size: int) -> Checkpoint | None:
     """Return the stored checkpoint of exactly `size` entries, if there is one."""
     return _checkpoint(session, tables.checkpoint.c.size == size)

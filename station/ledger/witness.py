@@ -25,7 +25,6 @@ from station.ledger.note import (
     encode,
     make_note,
     parse_checkpoint,
-    parse_note,
     verify_note,
 )
 
@@ -135,11 +134,6 @@ def check_request(request: Request, checkpoint: Checkpoint, remembered: Remember
 def cosigned_lines(signatures: Iterable[Signature]) -> str:
     """Return the body of the answer 200."""
     return "".join(signature.line() for signature in signatures)
-
-
-def origin_of(note: str) -> str:
-    """Return the first line of a note; raises DamagedError."""
-    return parse_note(note).text.partition("\n")[0]
 
 
 def _check(request: Request, checkpoint: Checkpoint, remembered: Remembered) -> None:

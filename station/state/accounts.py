@@ -6,7 +6,7 @@ caller's.
 
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, col, delete
 
 from station import clock
 from station.state import secrets
@@ -100,9 +100,3 @@ def drop_expired(session: Session, now: datetime) -> None:
     session.execute(delete(Link).where((col(Link.expires_at) <= moment) | col(Link.used_at).is_not(None)))
     codes = (col(ConsoleCode.expires_at) <= moment) | col(ConsoleCode.used_at).is_not(None)
     session.execute(delete(ConsoleCode).where(codes))
-
-
-def has_password(session: Session, persons: list[str]) -> frozenset[str]:
-    """Return those of `persons` who have chosen a password."""
-    chosen = select(Account.person).where(col(Account.person).in_(persons), col(Account.password_hash).is_not(None))
-    return frozenset(session.exec(chosen).all())

@@ -1,7 +1,7 @@
 """People, recorders, the register of holders, dockings and alarms."""
 
 from station.catalogue.overview import list_alarms
-from station.catalogue.people import list_officers, list_people, person, person_by_login
+from station.catalogue.people import list_officers, list_people, person
 from station.catalogue.recorders import list_dockings, list_holdings, list_recorders
 from station.catalogue.tables import Alarm, Docking, Holding
 from tests.unit.catalogue.rows import NOON, Catalogue, at
@@ -31,15 +31,12 @@ def test_a_person_is_found_by_id_and_by_log_in_name(catalogue: Catalogue) -> Non
             False,
             "03",
         )
-        assert person_by_login(session, " Wang ") == found
         assert person(session, "q") is None
-        assert person_by_login(session, "p") is None
 
 
 def test_an_erased_person_matches_no_log_in_name(catalogue: Catalogue) -> None:
     catalogue.person("p", login=None)
     with catalogue.read() as session:
-        assert person_by_login(session, "") is None
         found = person(session, "p")
     assert found is not None
     assert found.login == ""

@@ -7,7 +7,6 @@ import pytest
 
 from station.digest import sha256_hex
 from station.errors import DamagedError, HomeError, NoSpaceError, NotFoundError, StorageError, VaultMissingError
-from station.evidence.scrub import Finding, find_unreferenced, scrub
 from station.evidence.store import LocalStore
 
 DATA = b"footage" * 100_000
@@ -167,22 +166,3 @@ def test_cleaning_after_a_death_between_link_and_unlink_keeps_the_blob(store: Lo
     (dead / "left").hardlink_to(path)
     store.clean_staging()
     assert path.read_bytes() == DATA
-
-
-def test_a_scrub_tells_sound_damaged_and_missing_by_what_the_ledger_expects(store: LocalStore) -> None:
-    sound, flawed = store.put_bytes(b"sound"), store.put_bytes(b"flawed")
-    damage(store.path(flawed))
-    paused: list[int] = []
-    found = scrub(store, [(sound, 5), (flawed, 6), (SHA256, len(DATA)), (sound, 4)], paused.append)
-    assert [(result.sha256, result.finding) for result in found] == [
-        (sound, Finding.SOUND),
-        (flawed, Finding.DAMAGED),
-        (SHA256, Finding.MISSING),
-        (sound, Finding.DAMAGED),
-    ]
-    assert paused == [5, 6, 0, 5]
-
-
-def test_originals_nothing_refers_to_are_found(store: LocalStore) -> None:
-    known, unknown = store.put_bytes(b"known"), store.put_bytes(b"unknown")
-    assert list(find_unreferenced(store, [known])) == [unknown]

@@ -209,8 +209,6 @@ def test_checkpoints_are_kept_once_and_the_newest_counts(database: Database) -> 
         assert newest is not None
         assert newest.note == notes[5]
         assert log.checkpoint_at(session, 3) is None
-        assert log.checkpoint_covering(session, 4) == newest
-        assert log.checkpoint_covering(session, 5) is None
 
 
 def test_a_second_history_of_one_size_is_refused(database: Database) -> None:
