@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from station import clock, durable
-from station.errors import ConflictError
+from station.errors import ConflictError, NoSpaceError, SourceError
 
 SlotState = Literal[
     "unlocking", "reading", "copying", "finishing", "erasing", "done", "partly", "failed", "quarantined"
@@ -28,7 +28,7 @@ class SlotBoard(BaseModel):
     """One slot's line: sizes in bytes, `rate` in bytes a second, `eta_seconds` None while unknown.
 
     `problem` is a stable code pages translate (reader_died, source_unreadable, not_whole, no_space, station_stopped,
-    or why it is quarantined).
+    station_trouble, or why it is quarantined).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -118,14 +118,22 @@ def slot_meter(
             meter = SlotMeter(run, number, shown, state)
             try:
                 yield meter
-            except BaseException:
-                meter.update(state="failed", problem=meter.line.problem or "source_unreadable")
+            except BaseException as error:
+                meter.update(state="failed", problem=meter.line.problem or _problem_of(error))
                 raise
         finally:
             os.close(lock)
         return
     which = f"Slot {slot} is" if slot is not None else f"All {slots} slots are"
     raise ConflictError(f"{which} busy with another docking", hint="Wait for it, or name a free slot with --slot")
+
+
+def _problem_of(error: BaseException) -> str:
+    if isinstance(error, SourceError):
+        return "source_unreadable"
+    if isinstance(error, NoSpaceError):
+        return "no_space"
+    return "station_trouble" if isinstance(error, Exception) else "station_stopped"
 
 
 def clear_slot(run: Path, slot: int) -> None:

@@ -7,8 +7,9 @@ SQLite 3.51.3 or newer, because older ones have a corruption race; else the DELE
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from station.errors import DatabaseError
 __all__ = ["Database", "Session", "forget_tables", "integrity_faults", "sqlite_url", "strict_columns"]
 
 _WAL_SAFE_SINCE = (3, 51, 3)
-_BUSY_SECONDS = 30
+_BUSY_SECONDS = 120
 _APPEND_LOCK = 0x65766964  # "evid"; any constant shared by all writers of one database
 
 
@@ -55,6 +56,8 @@ class Database:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         self._engine = _open_sqlite(url) if self.is_sqlite else _open_postgres(url)
+        # SQLite's writers poll for their turn, so of many some never get it; our own threads stand in line instead.
+        self._line = threading.Lock() if self.is_sqlite else nullcontext()
         try:
             with self.read() as session:
                 session.connection().execute(text("SELECT 1"))
@@ -80,7 +83,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Yield a session whose transaction excludes all other writers; commits at the end, rolls back on error."""
-        with _converted(self.url), Session(self._engine, expire_on_commit=False) as session:
+        with self._line, _converted(self.url), Session(self._engine, expire_on_commit=False) as session:
             connection = session.connection(execution_options={"station_write": True})
             if not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPEND_LOCK})

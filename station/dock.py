@@ -1,7 +1,8 @@
 """The dock process: one watcher of the bus, and one thread for each port that has something plugged in.
 
 Guarantees: a recorder that hangs, crashes its reader or is yanked holds up its own slot alone; whatever happens at a
-port is shown at its slot; what was plugged in before the process started is attended to like what comes later.
+port is shown at its slot; what was plugged in before the process started is attended to like what comes later; where
+our own side failed, what is still plugged in is tried again.
 """
 
 import threading
@@ -27,6 +28,7 @@ _KEPT_ON_BOARD = ("partly", "failed")
 _STOP_SECONDS = 30.0
 _LOOK_SECONDS = 2.0
 _BLIND_SECONDS = 60.0
+_RETRY_SECONDS = 20.0
 
 
 class Dock:
@@ -79,6 +81,15 @@ class Dock:
     def _tend(self, bay: Bay, slot: int) -> None:
         """Attend to whatever is plugged into one bay, again whenever it comes up anew, until the bay is empty."""
         try:
+            while not self._attend(bay, slot):
+                if self._stopping.wait(_RETRY_SECONDS) or bay.present is None:
+                    return
+        finally:
+            self._presence.release(bay.port)
+
+    def _attend(self, bay: Bay, slot: int) -> bool:
+        """Attend until the bay is empty; False when our own side failed: nothing is lost, and it is tried again."""
+        try:
             with slot_meter(self._home.run, slot, self._home.settings.slots, _shown, state="unlocking") as meter:
                 while bay.present is not None:
                     attending = Attending(self._home, self._database, self._custody, bay, meter, self._presence)
@@ -91,9 +102,10 @@ class Dock:
             if state not in _KEPT_ON_BOARD:
                 clear_slot(self._home.run, slot)
         except StationError as error:
-            _logger.error("slot given up", slot=slot, port=bay.port, reason=str(error), hint=error.hint)
-        finally:
+            _logger.error("slot given up for now", slot=slot, port=bay.port, reason=str(error), hint=error.hint)
             self._presence.release(bay.port)
+            return False
+        return True
 
     def _wait(self, bay: Bay, attending: Attending) -> None:
         """Wait until the recorder that was attended to is out, or may be read after all."""

@@ -7,7 +7,7 @@ import pytest
 
 from station import board, clock
 from station.board import SlotBoard, read_slots, slot_meter
-from station.errors import ConflictError
+from station.errors import ConflictError, DatabaseError, NoSpaceError, SourceError
 
 
 class Time:
@@ -69,11 +69,23 @@ def test_rate_and_time_to_go_are_measured_over_the_last_seconds(tmp_path: Path, 
         assert meter.line.eta_seconds is None
 
 
-def test_a_docking_that_fails_is_shown_as_failed_and_its_slot_is_free(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), slot_meter(tmp_path, 1, 8, nothing):
-        raise RuntimeError("anything")
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (SourceError("no contact"), "source_unreadable"),
+        (NoSpaceError("full"), "no_space"),
+        (DatabaseError("locked"), "station_trouble"),
+        (RuntimeError("anything"), "station_trouble"),
+        (KeyboardInterrupt(), "station_stopped"),
+    ],
+)
+def test_a_docking_that_fails_is_shown_with_whose_fault_it_was_and_its_slot_is_free(
+    tmp_path: Path, error: BaseException, problem: str
+) -> None:
+    with pytest.raises(type(error)), slot_meter(tmp_path, 1, 8, nothing):
+        raise error
     line = read_slots(tmp_path)[1]
-    assert (line.state, line.problem) == ("failed", "source_unreadable")
+    assert (line.state, line.problem) == ("failed", problem)
     with slot_meter(tmp_path, 1, 8, nothing):
         pass
 

@@ -71,6 +71,21 @@ def test_writers_that_read_before_they_write_never_see_the_same(filled: Database
     assert all_numbers(filled) == list(range(1, 31))
 
 
+def test_a_writer_waits_for_the_others_of_its_process_however_long_they_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("station.database._BUSY_SECONDS", 0)
+    database = Database(sqlite_url(tmp_path / "one.db"))
+    metadata.create_all(database.engine)
+    second = threading.Thread(target=insert, args=(database, 2))
+    with database.write() as session:
+        second.start()
+        session.connection().execute(numbers.insert(), {"n": 1})
+        second.join(0.2)
+    second.join()
+    assert all_numbers(database) == [1, 2]
+
+
 def test_a_database_that_can_not_be_opened_is_told(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError):
         Database(sqlite_url(tmp_path / "missing" / "x.db"))

@@ -9,6 +9,8 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.fakes.recorder.errors import GoneError
+
 BLOCK_BYTES = 512
 
 
@@ -69,10 +71,14 @@ class Disk:
             os.close(self._descriptor)
             self._descriptor = None
 
+    def _opened(self) -> int:
+        if self._descriptor is None:
+            raise GoneError("the recorder was put away")
+        return self._descriptor
+
     def read(self, block: int, count: int) -> bytes:
-        """Return `count` blocks as the host is to see them."""
-        assert self._descriptor is not None
-        data = os.pread(self._descriptor, count * BLOCK_BYTES, block * BLOCK_BYTES)
+        """Return `count` blocks as the host is to see them; raises GoneError once it is closed."""
+        data = os.pread(self._opened(), count * BLOCK_BYTES, block * BLOCK_BYTES)
         self.reads.append((block, count))
         self.read_bytes += len(data)
         start = block * BLOCK_BYTES
@@ -99,9 +105,8 @@ class Disk:
         return lies
 
     def write(self, block: int, data: bytes) -> None:
-        """Change the image."""
-        assert self._descriptor is not None
-        os.pwrite(self._descriptor, data, block * BLOCK_BYTES)
+        """Change the image; raises GoneError once it is closed."""
+        os.pwrite(self._opened(), data, block * BLOCK_BYTES)
         self.writes.append((block, len(data) // BLOCK_BYTES))
         self.written_bytes += len(data)
 
