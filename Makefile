@@ -68,7 +68,7 @@ test: install debian-test $(VENV)/.dev $(VENV)/ascmhl/.installed ## everything t
 .PHONY: rig
 rig: install debian-rig $(VENV)/.dev ## tests with recorders plugged into a virtual machine; builds it once
 	$(BIN)/python -m tests.rig.image
-	$(BIN)/python -m pytest -m rig tests/rig $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m rig tests/rig --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
 
 .PHONY: check
 check: install $(VENV)/.dev ## ruff, mypy --strict, import-linter, profile linter

@@ -1,9 +1,12 @@
 """A guest for each test, as it was when its station had just been set up; what it logged, when a test fails.
 
-The snapshot is taken once a run and restored for each test in about a second. A missing tool, image or machine is
-a failure, never a skip.
+The snapshot is taken once a run, whichever worker needs it first, and restored for each test in about a second. A
+missing tool, image or machine is a failure, never a skip.
 """
 
+import fcntl
+import json
+import os
 import shutil
 import tempfile
 from collections.abc import Generator, Iterator
@@ -22,6 +25,21 @@ HERE = Path(__file__).parent
 LOGS = ROOT / "build" / "rig"
 TEST_SECONDS = 300
 _SHOWN_CHARACTERS = 20_000
+_RUN = "STATION_RIG_RUN"
+"""The folder of this run, for all its workers."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder of this run; who made it takes it away. Its path is short, for sockets lie in it."""
+    if _RUN in os.environ:
+        return
+    folder = os.environ[_RUN] = tempfile.mkdtemp(prefix="rig-")
+
+    def forget() -> None:
+        del os.environ[_RUN]
+        shutil.rmtree(folder, ignore_errors=True)
+
+    config.add_cleanup(forget)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -56,20 +74,29 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest.fixture(scope="session")
-def rig_folder() -> Iterator[Path]:
-    """Yield a folder for this run; its path is short, for sockets lie in it."""
-    with tempfile.TemporaryDirectory(prefix="rig-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+def rig_folder() -> Path:
+    """Return the folder of this run."""
+    return Path(os.environ[_RUN])
 
 
 @pytest.fixture(scope="session")
 def snapshot(rig_folder: Path) -> Snapshot:
+    """Return the machine as it is when its station has just been set up; the first who asks makes it."""
+    kept = rig_folder / "snapshot"
+    with (rig_folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            taken = _take(rig_folder)
+            paths = {name: str(getattr(taken, name)) for name in ("layer", "memory", "disk")}
+            kept.write_text(json.dumps({**paths, "kvm": taken.kvm}))
+    told = json.loads(kept.read_text())
+    return Snapshot(find_image(), Path(told["layer"]), Path(told["memory"]), Path(told["disk"]), told["kvm"])
+
+
+def _take(rig_folder: Path) -> Snapshot:
     """Boot the guest with this working tree in it, set its station up, and stop it there."""
-    image = find_image()
-    layer = make_layer(rig_folder / "layer")
-    boot = rig_folder / "boot"
-    boot.mkdir()
-    machine = Machine.boot_fast(boot, image, layer)
+    boot = Path(tempfile.mkdtemp(dir=rig_folder))
+    machine = Machine.boot_fast(boot, find_image(), make_layer(boot / "layer"))
     guest = Guest(machine)
     try:
         set_up(guest)
