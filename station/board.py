@@ -27,8 +27,8 @@ _RATE_OVER_SECONDS = 3.0
 class SlotBoard(BaseModel):
     """One slot's line: sizes in bytes, `rate` in bytes a second, `eta_seconds` None while unknown.
 
-    `problem` is a stable code pages translate (reader_died, source_unreadable, not_whole, no_space, station_stopped,
-    station_trouble, or why it is quarantined).
+    `problem` is a stable code pages translate (reader_died, taken_out, source_unreadable, not_whole, no_space,
+    station_stopped, station_trouble, or why it is quarantined).
     """
 
     model_config = ConfigDict(frozen=True)

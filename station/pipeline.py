@@ -93,8 +93,9 @@ def take_in(database: Database, custody: Custody, card: OpenCard) -> Account:
                 docking.hear(message)
         except SourceError as error:  # ReaderDiedError among them
             docking.account.problem = str(error)
+        docking.account.taken_out = arrival is not None and arrival.gone()
         docking.seal_rest()
-        docking.lose(plan, "reader_died")
+        docking.lose(plan, "taken_out" if docking.account.taken_out else "reader_died")
     docking.finish()
     return docking.account
 

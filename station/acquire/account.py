@@ -41,8 +41,8 @@ class FileAccount:
 class Account:
     """A docking as it stands; `problem` says what kept it from going on, None when nothing did.
 
-    `listing` is what the source held, in this session; `faults` are troubles with the source or our disk in plain
-    English, for the log and the terminal.
+    `taken_out` tells that the recorder was gone from the dock before the end. `listing` is what the source held, in
+    this session; `faults` are troubles with the source or our disk in plain English, for the log and the terminal.
     """
 
     docking: str
@@ -51,6 +51,7 @@ class Account:
     files: list[FileAccount] = field(default_factory=list)
     listing_whole: bool = True
     problem: str | None = None
+    taken_out: bool = False
     faults: tuple[str, ...] = ()
     checkpoint: str | None = None
     listing: Listing | None = None

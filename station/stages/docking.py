@@ -51,8 +51,12 @@ def show_end(meter: SlotMeter, accounts: Sequence[Account]) -> None:
     """Show on the slot's line how it ended, for all disks of the recorder together."""
     counts = sum((Counter(account.counts) for account in accounts), Counter[FileResult]())
     whole = all(account.whole for account in accounts)
-    broken = any(account.problem for account in accounts)
-    problem = None if whole else "reader_died" if broken else "not_whole"
+    if whole:
+        problem = None
+    elif any(account.taken_out for account in accounts):
+        problem = "taken_out"  # whether the reader or the bus noticed it first
+    else:
+        problem = "reader_died" if any(account.problem for account in accounts) else "not_whole"
     meter.update(
         state="partly" if problem else "done",
         problem=problem,

@@ -41,7 +41,7 @@ SEEN = DeviceSeen(
     interfaces=(InterfaceSeen(0, 0, 6, 1, 1, ENDS),),
     authorized=True,
 )
-DockOne = Callable[[int], SlotBoard]
+DockOne = Callable[..., SlotBoard]
 Entries = Callable[[str], list[dict[str, Any]]]
 
 
@@ -78,11 +78,16 @@ def dock_one(station: Station, database: Database, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(reading, "READER", (sys.executable, "-P", "-m", "tests.flow.mtp_reader"))
     monkeypatch.setattr(stage, "wait_for_node", lambda seen: Path(f"/dev/bus/usb/{seen.bus:03}/{seen.address:03}"))
 
-    def run(gone_after_bytes: int) -> SlotBoard:
+    def run(gone_after_bytes: int, *, seen_to_go: bool = False) -> SlotBoard:
         asked[0] = gone_after_bytes
         bay = Bay(PORT)
         bay.show(SEEN)
-        with slot_meter(home.run, 5, 8, lambda line: None, state="unlocking") as meter:
+
+        def shown(line: SlotBoard) -> None:
+            if seen_to_go and line.state == "copying":
+                bay.show(None)
+
+        with slot_meter(home.run, 5, 8, shown, state="unlocking") as meter:
             attend(Attending(home, database, custody, bay, meter, Presence()), load_profiles(*home.profiles))
         return read_slots(home.run)[5]
 
@@ -113,6 +118,11 @@ def test_pulled_out_half_way_it_is_whole_after_the_next_time(dock_one: DockOne, 
     assert {each["fact"]["digest"]["sha256"] for each in entries("clip.ingested")} >= {
         hashlib.sha256(content).hexdigest() for content in FILES.values()
     }
+
+
+def test_the_slot_says_that_it_was_taken_out_where_the_bus_saw_it_go(dock_one: DockOne) -> None:
+    line = dock_one(600_000, seen_to_go=True)
+    assert (line.state, line.problem) == ("partly", "taken_out") and line.not_kept
 
 
 def test_only_a_recorder_at_the_dock_is_read_so() -> None:

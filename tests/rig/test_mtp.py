@@ -59,7 +59,8 @@ def test_one_yanked_while_it_is_read_is_whole_after_the_next_time(guest: Guest, 
 
     guest.remove_mtp(PLACE)
     cut = dock.wait_end(SERIAL)
-    assert (cut["state"], cut["problem"]) == ("partly", "not_whole") and cut["not_kept"], cut
+    # Which of the two depends on what tells first that it is gone: an answer that fails, or the bus.
+    assert cut["state"] == "partly" and cut["problem"] in ("not_whole", "taken_out") and cut["not_kept"], cut
     guest.add_mtp(PLACE, str(tmp_path), SERIAL)
     line = dock.wait(SERIAL, "done", seconds=150)
 

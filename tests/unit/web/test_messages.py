@@ -37,6 +37,7 @@ _GROUPS: dict[str, Iterable[str]] = {
     "slot_advice": ("empty", *get_args(SlotState)),
     "slot_problem": (
         "reader_died",
+        "taken_out",
         "source_unreadable",
         "not_whole",
         "no_space",
