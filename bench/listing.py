@@ -25,10 +25,10 @@ from sqlalchemy.engine import make_url
 from station import clock
 from station.catalogue.clips import list_clips, untagged_recordings
 from station.catalogue.grams import gram_rows, grams_of, searched_text
-from station.catalogue.overview import counts
+from station.catalogue.overview import counts, queue_counts
 from station.catalogue.project import create_tables
 from station.catalogue.tables import metadata
-from station.catalogue.views import ClipFilter, Viewer
+from station.catalogue.views import ClipFilter, Queue, Viewer
 from station.database import Database, Session, sqlite_url
 
 CLIPS = 100_000
@@ -212,6 +212,12 @@ def _clip(chance: random.Random, number: int, clips: int, cases: dict[int, int])
         "submitted": number in cases and cases[number] % SUBMITTED_EVERY == 0,
         "target": _id("t", cases[number]) if number in cases else None,
         "several_targets": False,
+        # About as many as a busy unit lets lie; late ones are never cleared and so the most.
+        "missing_field": number in cases and (number % 50 == 0 or _place(number) is None),
+        "clock_doubt": number % 97 == 0,
+        "overdue": number % 60 == 0,
+        "in_doubt": blank and number % 3 == 0,
+        "collector_doubt": "holder_ambiguous" if blank and number % 3 == 0 else None,
         "damaged": number % 7_919 == 0 or number % 9_973 == 0,
         "searched": _searched(number),
         "conflicts": int(number % 7_919 == 0),
@@ -254,8 +260,7 @@ def listings() -> dict[str, ClipFilter]:
         "important": ClipFilter(important=True),
         "one day": ClipFilter(time_from=_days_ago(30), time_to=_days_ago(29)),
         "half": ClipFilter(time_to=_days_ago(35)),
-        "damaged": ClipFilter(damaged=True),
-        "not damaged": ClipFilter(damaged=False),
+        **{f"queue: {queue}": ClipFilter(queue=queue) for queue in Queue},
         "one case": ClipFilter(target=_id("t", 3)),
         "text: place of thousands": ClipFilter(text="中山路"),
         "text: two characters": ClipFilter(text="市场"),
@@ -289,6 +294,7 @@ def measure(database: Database, engine: str, rounds: int = 20) -> list[Timing]:
         for name, narrowed in listings().items():
             results.append(_time(engine, role, name, rounds, _page(database, viewer, narrowed)))
         results.append(_time(engine, role, "badges", rounds, _badges(database, viewer)))
+        results.append(_time(engine, role, "queue counters", rounds, _queues(database, viewer)))
         results.append(_time(engine, role, "today's tagging", rounds, _today(database, viewer)))
         results.append(_time(engine, role, "last page", rounds, _last_page(database, viewer)))
     return results
@@ -316,6 +322,14 @@ def _badges(database: Database, viewer: Viewer) -> Callable[[], int]:
     def request() -> int:
         with database.read() as session:
             return counts(session, viewer, today=_days_ago(1)).total
+
+    return request
+
+
+def _queues(database: Database, viewer: Viewer) -> Callable[[], int]:
+    def request() -> int:
+        with database.read() as session:
+            return sum(queue_counts(session, viewer).values())
 
     return request
 

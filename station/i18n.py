@@ -136,6 +136,11 @@ class Translator:
         """Return its day with the day of the week."""
         return self._time(text, "day")
 
+    def dated(self, text: str) -> str:
+        """Return its day with the day of the week, and the year where it is not this one."""
+        year = clock.parse_time(text).astimezone(self.zone).year
+        return self._time(text, "day" if year == clock.now().astimezone(self.zone).year else "day_of_year")
+
     def date(self, text: str) -> str:
         """Return its date."""
         return self._time(text, "date")

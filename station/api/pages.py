@@ -7,6 +7,7 @@ stable code of the group `problem`, None when there is none.
 
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 
@@ -25,6 +26,7 @@ from station.catalogue.views import (
     DockingView,
     PersonView,
     QuarantineView,
+    Queue,
     RecorderView,
     RecordingGroup,
     TargetDetail,
@@ -103,6 +105,14 @@ class ClipsPage:
     view: Literal["grid", "table"] = "grid"
     posters: frozenset[str] = frozenset()
     """Clips of this page whose poster may be asked for; the others get an icon."""
+    queues: tuple[tuple[Queue, int], ...] = ()
+    after: str = ""
+    """Time of the last clip of the page before: its day has its heading already."""
+
+    def address(self, **changes: str) -> str:
+        """Return the address of this list with other values in its form; without those that are empty."""
+        given = {name: value for name, value in {**self.form, "cursor": "", **changes}.items() if value}
+        return f"/clips?{urlencode(given)}" if given else "/clips"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from station.catalogue.clips import load_recordings
 from station.catalogue.history_lines import BETWEEN, DOCKING, clip_history
 from station.catalogue.tables import metadata
 from station.catalogue.views import BindingView, ClipDetail, ClipRow, FieldView, Viewer
-from station.catalogue.visibility import CLIP, CLIP_HOLDER, TARGET, visible_clip
+from station.catalogue.visibility import CLIP, TARGET, visible_clip
 from station.errors import NotFoundError
 from station.records.terms import Source, TargetKind, TimeTrust
 
@@ -57,9 +57,8 @@ def clip_detail(session: Session, viewer: Viewer, clip: str, *, leaf_of: Callabl
 
 def _stored(session: Session, viewer: Viewer, clip: str) -> Row[Any]:
     query = (
-        select(CLIP, DOCKING.c.started_at, PERSON.c.police_number.label("collector_police_number"))
+        select(CLIP, DOCKING.c.started_at)
         .outerjoin(DOCKING, DOCKING.c.docking == CLIP.c.docking)
-        .outerjoin(PERSON, PERSON.c.person == CLIP.c.collector)
         .where(CLIP.c.clip == clip, visible_clip(viewer))
     )
     row = session.connection().execute(query).one_or_none()
@@ -84,7 +83,7 @@ def five_fields(session: Session, stored: Row[Any], row: ClipRow) -> tuple[Field
         _case_number(session, row.bindings),
         FieldView("time", stored.recorded_at, stored.time_source, _CLOCK_DOUBTS.get(stored.time_trust)),
         _place(stored),
-        FieldView("collector", row.collector_name, stored.collector_source, _collector_doubt(session, stored)),
+        FieldView("collector", row.collector_name, stored.collector_source, stored.collector_doubt),
         _proves(row.bindings),
     )
 
@@ -104,26 +103,6 @@ def _place(stored: Row[Any]) -> FieldView:
     if value is None and stored.latitude is not None and stored.longitude is not None:
         value = f"{stored.latitude}, {stored.longitude} ({stored.datum or 'unknown'})"
     return FieldView("place", value, stored.place_source)
-
-
-def _collector_doubt(session: Session, stored: Row[Any]) -> str | None:
-    if stored.collector is not None:
-        return "number_disagrees" if _disagree(stored.police_number, stored.collector_police_number) else None
-    if stored.collector_name is not None:
-        return None
-    query = (
-        select(CLIP_HOLDER.c.person, PERSON.c.police_number)
-        .outerjoin(PERSON, PERSON.c.person == CLIP_HOLDER.c.person)
-        .where(CLIP_HOLDER.c.clip == stored.clip)
-    )
-    holders = fetch(session, query)
-    if len(holders) > 1:
-        return "holder_ambiguous"
-    return "number_disagrees" if holders and _disagree(stored.police_number, holders[0].police_number) else None
-
-
-def _disagree(in_file: str | None, of_person: str | None) -> bool:
-    return bool(in_file) and bool(of_person) and in_file != of_person
 
 
 def _proves(bindings: tuple[BindingView, ...]) -> FieldView:

@@ -45,6 +45,9 @@ _ROW_QUERY = (
         CLIP.c.place,
         CLIP.c.sensitivity,
         CLIP.c.tagged,
+        CLIP.c.in_doubt,
+        CLIP.c.overdue,
+        CLIP.c.sort_at,
         CLIP.c.conflicts,
         CLIP.c.missing_bytes,
         CLIP.c.check_outcome,
@@ -155,4 +158,7 @@ def _clip_row(row: Row[Any], bindings: tuple[BindingView, ...]) -> ClipRow:
         missing_bytes=row.missing_bytes,
         check_outcome=row.check_outcome,
         bindings=bindings,
+        in_doubt=bool(row.in_doubt),
+        overdue=bool(row.overdue),
+        sort_at=row.sort_at,
     )

@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from station.catalogue.clip_rows import chunks, fetch, load_rows
 from station.catalogue.search import text_condition
-from station.catalogue.views import ClipFilter, ClipPage, ClipRow, RecordingGroup, Viewer
+from station.catalogue.views import ClipFilter, ClipPage, ClipRow, Queue, RecordingGroup, Viewer
 from station.catalogue.visibility import (
     BINDING,
     CLIP,
@@ -27,6 +27,13 @@ from station.errors import NotFoundError, RequestError
 
 _COUNTED_ON_THE_WAY = 1000
 _USUAL_SEGMENTS = 10
+_QUEUE_FLAGS = {
+    Queue.MISSING_FIELD: "missing_field",
+    Queue.COLLECTOR: "in_doubt",
+    Queue.CLOCK: "clock_doubt",
+    Queue.DAMAGED: "damaged",
+    Queue.OVERDUE: "overdue",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,15 +188,25 @@ def _conditions(session: Session, viewer: Viewer, narrowed: ClipFilter) -> list[
         "target": lambda value: CLIP.c.clip.in_(
             select(BINDING.c.clip).where(BINDING.c.target == value, known_binding(viewer))
         ),
-        "damaged": lambda value: CLIP.c.damaged.is_(value),
+        "queue": in_queue,
         "text": lambda value: text_condition(session, viewer, value) if value.strip() else true(),
     }
     given = {name: getattr(narrowed, name) for name in made}
     return [made[name](value) for name, value in given.items() if value is not None]
 
 
+def in_queue(queue: Queue) -> ColumnElement[bool]:
+    """Return the condition on `CLIP` that it is in a queue."""
+    return CLIP.c[_QUEUE_FLAGS[queue]].is_(True)
+
+
 def _write_cursor(sort_at: str, clip: str) -> str:
     return base64.urlsafe_b64encode(f"{sort_at} {clip}".encode()).decode().rstrip("=")
+
+
+def cursor_time(cursor: str) -> str:
+    """Return the time, as lists are ordered by, of the last clip before a page; raises RequestError."""
+    return _read_cursor(cursor)[0]
 
 
 def _read_cursor(cursor: str) -> tuple[str, str]:

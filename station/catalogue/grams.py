@@ -14,9 +14,9 @@ from itertools import pairwise
 
 from sqlmodel import Session, col, delete, insert
 
+from station.catalogue.doubts import settle_doubts
 from station.catalogue.folding import fold_text
 from station.catalogue.tables import Clip, Gram
-from station.records.terms import ClipStage
 
 _BETWEEN = "\n"  # folded text holds none, so nothing is found across two texts
 
@@ -37,21 +37,10 @@ def clip_text(clip: Clip) -> str:
     return searched_text((clip.file_name, clip.place, clip.collector_name))
 
 
-def clip_damaged(clip: Clip) -> bool:
-    """Tell whether the clip is in doubt: bytes missing, contradicted or altered, or unreadable."""
-    return (
-        clip.playable == "none"
-        or clip.stage == ClipStage.INCOMPLETE
-        or clip.missing_bytes > 0
-        or clip.conflicts > 0
-        or clip.check_outcome == "damaged"
-    )
-
-
 def settle_clip(session: Session, clip: Clip) -> None:
     """Store a clip that is new or was changed, with all that follows from its own columns."""
     former, text = clip.searched, clip_text(clip)
-    clip.damaged = clip_damaged(clip)
+    settle_doubts(session, clip)
     clip.searched = text
     session.add(clip)
     if text != former:

@@ -6,8 +6,9 @@ from sqlalchemy import ColumnElement, case, distinct, func, select
 from sqlmodel import Session
 
 from station.catalogue.clip_rows import fetch
+from station.catalogue.clips import in_queue
 from station.catalogue.tables import metadata
-from station.catalogue.views import AlarmView, Viewer
+from station.catalogue.views import AlarmView, Queue, Viewer
 from station.catalogue.visibility import BINDING, CLIP, as_roles, sees_by_name, visible_clip
 from station.records.terms import Role
 
@@ -65,6 +66,15 @@ def _how_many(condition: ColumnElement[bool]) -> ColumnElement[int]:
 
 def _count_alarms(session: Session) -> int:
     return session.connection().execute(select(func.count()).select_from(ALARM)).scalar_one()
+
+
+def queue_counts(session: Session, viewer: Viewer) -> dict[Queue, int]:
+    """Return how many of the clips a viewer sees are in each queue."""
+    if sees_by_name(viewer):
+        at_once = select(*(_how_many(in_queue(queue)) for queue in Queue)).where(visible_clip(viewer))
+        return dict(zip(Queue, session.connection().execute(at_once).one(), strict=True))
+    query = select(func.count()).select_from(CLIP).where(visible_clip(viewer))
+    return {queue: session.connection().execute(query.where(in_queue(queue))).scalar_one() for queue in Queue}
 
 
 def tagged_since(session: Session, viewer: Viewer, since: str) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, col, delete, select
 
+from station.catalogue.doubts import settle_collector, settle_doubts
 from station.catalogue.folding import fold_number
 from station.catalogue.grams import searched_text, settle_clip
 from station.catalogue.tables import Binding, Clip, Companion, Handler, Proves, Target
@@ -72,6 +73,7 @@ def _mark_clip(session: Session, clip_id: str) -> None:
     clip.submitted = any(target is not None and target.submitted_at is not None for target in targets)
     clip.target = next((binding.target for binding in bindings if binding.target is not None), None)
     clip.several_targets = len({binding.target for binding in bindings} - {None}) > 1
+    settle_doubts(session, clip)
     session.add(clip)
 
 
@@ -142,6 +144,7 @@ def _amend_collector(session: Session, clip: Clip, entry: case_entries.ClipAmend
     session.execute(delete(Companion).where(col(Companion.clip) == clip.clip))
     for person in dict.fromkeys(people.companions if people else ()):
         session.add(Companion(clip=clip.clip, person=person))
+    settle_collector(session, clip)
 
 
 def _clip_classified(session: Session, _seq: int, _time: str, entry: case_entries.ClipClassified) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from station.catalogue.doubts import settle_collector
 from station.catalogue.grams import settle_clip
 from station.catalogue.tables import Clip, Disposal, DisposalClip, Hold
 from station.records import disposal_entries
@@ -60,6 +61,7 @@ def _clip_disposed(session: Session, _seq: int, _time: str, entry: disposal_entr
     clip = session.get(Clip, entry.fact.clip)
     if clip is not None:
         clip.stage = ClipStage.DISPOSED.value
+        settle_collector(session, clip)
         settle_clip(session, clip)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlmodel import Session, col, select, update
 
 from station import clock
+from station.catalogue.doubts import settle_collector
 from station.catalogue.grams import settle_clip
 from station.catalogue.tables import Clip, ClipHolder, Docking, Holding, Person, Recorder, Sighting
 from station.records import docking_entries
@@ -122,13 +123,14 @@ def _suggest_collector(session: Session, clip: Clip) -> None:
         .distinct()
     ).all()
     session.add_all(ClipHolder(clip=clip.clip, person=person) for person in sorted(holders))
-    if len(holders) != 1 or moment != clip.recorded_at:
-        return
-    person = session.get(Person, holders[0])
-    if person is not None and clip.police_number in (None, person.police_number):
-        clip.collector = person.person
-        clip.collector_source = Source.HOLDER_REGISTER.value
-        session.add(clip)
+    if len(holders) == 1 and moment == clip.recorded_at:
+        person = session.get(Person, holders[0])
+        if person is not None and clip.police_number in (None, person.police_number):
+            clip.collector = person.person
+            clip.collector_source = Source.HOLDER_REGISTER.value
+    session.flush()
+    settle_collector(session, clip)
+    session.add(clip)
 
 
 def _clip_conflicted(session: Session, _seq: int, _time: str, entry: docking_entries.ClipConflicted) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from station.catalogue.doubts import settle_collectors_of
 from station.catalogue.grams import searched_text
 from station.catalogue.tables import Person
 from station.records import people_entries
@@ -13,6 +14,7 @@ from station.records import people_entries
 def _person_described(session: Session, _seq: int, _time: str, entry: people_entries.PersonDescribed) -> None:
     former = session.get(Person, entry.fact.person)
     names = entry.names
+    known_as = former.police_number if former else None
     session.merge(
         Person(
             person=entry.fact.person,
@@ -27,6 +29,9 @@ def _person_described(session: Session, _seq: int, _time: str, entry: people_ent
             disabled=former.disabled if former else False,
         )
     )
+    if former is not None and known_as != (names.police_number if names else None):
+        session.flush()
+        settle_collectors_of(session, entry.fact.person)
 
 
 def _roles_granted(session: Session, _seq: int, _time: str, entry: people_entries.RolesGranted) -> None:

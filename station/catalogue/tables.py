@@ -15,7 +15,7 @@ from sqlmodel import Field, SQLModel
 
 from station.database import strict_columns
 
-PROJECTION_VERSION = 3
+PROJECTION_VERSION = 4
 metadata = MetaData()
 
 
@@ -40,6 +40,23 @@ _LIST_COLUMNS = (
     "several_targets",
     "searched",
 )
+
+
+# Flags of clips that a clerk has to look into: few clips each, so that a queue and its counter are quick.
+QUEUE_FLAGS = ("missing_field", "in_doubt", "clock_doubt", "damaged", "overdue")
+
+
+def _queue_index(column: str) -> Index:
+    return Index(
+        f"catalogue_clip_{column}",
+        "sort_at",
+        "clip",
+        "unit",
+        "submitted",
+        column,  # always true here; without it SQLite would look it up in the table
+        sqlite_where=text(f"{column} IS 1"),
+        postgresql_where=text(f"{column} IS true"),
+    )
 
 
 class Meta(Table, table=True):
@@ -154,16 +171,7 @@ class Clip(Table, table=True):
         # take it for those too and then fetch every row from the table.
         Index("catalogue_clip_count", "docking", "unit", "submitted", "tagged", "important"),
         Index("catalogue_clip_taken_in", "taken_in_at", "unit", "submitted", "clip"),
-        Index(
-            "catalogue_clip_damaged",
-            "sort_at",
-            "clip",
-            "unit",
-            "submitted",
-            "damaged",  # always true here; without it SQLite would look it up in the table
-            sqlite_where=text("damaged IS 1"),
-            postgresql_where=text("damaged IS true"),
-        ),
+        *(_queue_index(column) for column in QUEUE_FLAGS),
         Index("catalogue_clip_neighbour", "recorder", "sequence"),
     )
     clip: str = Field(primary_key=True)
@@ -213,7 +221,12 @@ class Clip(Table, table=True):
     submitted: bool = Field(default=False, description="bound to a case that was submitted for review")
     target: str | None = Field(default=None, description="the target, or of several the one of the oldest binding")
     several_targets: bool = False
-    damaged: bool = Field(default=False, description="in doubt: see grams.settle_clip")
+    damaged: bool = Field(default=False, description="this and the next four: see doubts")
+    missing_field: bool = False
+    clock_doubt: bool = False
+    overdue: bool = False
+    collector_doubt: str | None = Field(default=None, description="a stable code; `in_doubt` when there is one")
+    in_doubt: bool = False
     searched: str = Field(default="", description="file name, place and collector as they are looked for, in lines")
     conflicts: int = 0
     missing_bytes: int = 0

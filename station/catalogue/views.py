@@ -5,6 +5,7 @@ sources, outcomes) are the values of `station.records.terms`; pages translate th
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class FieldView:
 
 @dataclass(frozen=True, slots=True)
 class ClipRow:
-    """A clip in a list or grid."""
+    """A clip in a list or grid; `in_doubt` tells of its collector, `sort_at` is what lists are ordered by."""
 
     clip: str
     recording: str
@@ -92,6 +93,9 @@ class ClipRow:
     missing_bytes: int
     check_outcome: str | None
     bindings: tuple[BindingView, ...] = ()
+    in_doubt: bool = False
+    overdue: bool = False
+    sort_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,16 @@ class RecordingGroup:
 
     recording: str
     clips: tuple[ClipRow, ...]
+
+
+class Queue(StrEnum):
+    """Clips that somebody has to look into, by why (`station.catalogue.doubts`)."""
+
+    MISSING_FIELD = "missing_field"
+    COLLECTOR = "collector"
+    CLOCK = "clock"
+    DAMAGED = "damaged"
+    OVERDUE = "overdue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +127,7 @@ class ClipFilter:
     time_from: str | None = None
     time_to: str | None = None
     target: str | None = None
-    damaged: bool | None = None
+    queue: Queue | None = None
     text: str | None = None
 
 

@@ -17,6 +17,7 @@ const acts = {
   "close-dialog": () => document.getElementById("dialog").close(),
   reload: () => location.reload(),
   print: () => print(),
+  keys: () => document.getElementById("keyboard").showModal(),
   async copy(button) {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.from).textContent);
     button.querySelector("span").textContent = button.dataset.done;
@@ -37,6 +38,18 @@ document.addEventListener("keydown", (event) => {
   if (!menu) return;
   menu.open = false;
   menu.querySelector("summary").focus();
+});
+
+// Keys that do the same on every page that has them; not while somebody types.
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (event.target.closest("input:not([type=checkbox], [type=radio]), select, textarea")) return;
+  const help = document.getElementById("keyboard");
+  const search = document.querySelector("main input[type=search]");
+  if (event.key === "?" && help) help.showModal();
+  else if (event.key === "/" && search) search.focus();
+  else return;
+  event.preventDefault();
 });
 
 document.addEventListener("change", (event) => {
@@ -86,6 +99,9 @@ dialog?.addEventListener("close", () => {
 });
 dialog?.addEventListener("click", (event) => {
   if (event.target === dialog) dialog.close();
+});
+document.getElementById("keyboard")?.addEventListener("click", (event) => {
+  if (event.target.id === "keyboard") event.target.close();
 });
 
 // A piece of a page was asked for and a whole page came: an error, told in its own words instead of swapped in.

@@ -17,15 +17,16 @@ from station.api.pages import ClipPageView, ClipsPage, ProxyState
 from station.api.render import is_htmx, render
 from station.catalogue import checks
 from station.catalogue.clip_detail import clip_detail
-from station.catalogue.clips import ClipBytes, can_see, clip_digest, list_clips
-from station.catalogue.views import ClipDetail, ClipFilter, ClipRow, PersonView, RecorderView
+from station.catalogue.clips import ClipBytes, can_see, clip_digest, cursor_time, list_clips
+from station.catalogue.overview import queue_counts
+from station.catalogue.views import ClipDetail, ClipFilter, ClipRow, PersonView, Queue, RecorderView, Viewer
 from station.database import Session
 from station.ledger import log
 from station.records.terms import ClipStage, Role, Sensitivity
 
 _PAGE_CLIPS = 60
 _UNIT_WIDE = frozenset({Role.CLERK, Role.INSPECTOR})
-_FORM = ("tagged", "collector", "recorder", "important", "from", "to", "damaged", "q", "view")
+_FORM = ("queue", "tagged", "collector", "recorder", "important", "from", "to", "q", "view")
 _YES_NO = {"yes": True, "no": False}
 
 
@@ -37,7 +38,7 @@ def clips_page(
     important: str = "",
     day_from: Annotated[str, Query(alias="from")] = "",
     day_to: Annotated[str, Query(alias="to")] = "",
-    damaged: str = "",
+    queue: str = "",
     q: str = "",
     cursor: str = "",
     view: str = "grid",
@@ -52,12 +53,13 @@ def clips_page(
         important=True if important else None,
         time_from=time_from,
         time_to=time_to,
-        damaged=True if damaged else None,
+        queue=Queue(queue) if queue in set(Queue) else None,
         text=q.strip()[:200] or None,
     )
     with station.database.read() as session:
         found = list_clips(session, visit.viewer, narrowed, cursor=cursor or None, limit=_PAGE_CLIPS)
         officers, recorders = _choices(station, session, visit)
+        queues = () if cursor else _queues(session, visit.viewer, narrowed.queue)
     page = ClipsPage(
         list=found,
         filter=narrowed,
@@ -66,9 +68,16 @@ def clips_page(
         recorders=recorders,
         view="table" if view == "table" else "grid",
         posters=list_posters(station, visit, found.rows, "GET /clips"),
+        queues=queues,
+        after=cursor_time(cursor) if cursor else "",
     )
     more = is_htmx(request) and bool(cursor)
     return render(request, "clips_rows.html" if more else "clips.html", page, visit=visit)
+
+
+def _queues(session: Session, viewer: Viewer, chosen: Queue | None) -> tuple[tuple[str, int], ...]:
+    """Return the queues with something in them, and the one that is looked at, each with its count."""
+    return tuple((queue, count) for queue, count in queue_counts(session, viewer).items() if count or queue == chosen)
 
 
 def list_posters(station: Station, visit: Visit, rows: Iterable[ClipRow], route: str) -> frozenset[str]:

@@ -8,8 +8,9 @@ from sqlalchemy import event
 from sqlmodel import Session, SQLModel
 
 from station.catalogue import tables
+from station.catalogue.doubts import clip_damaged
 from station.catalogue.folding import fold_number
-from station.catalogue.grams import clip_damaged, clip_text, gram_rows, grams_of, searched_text
+from station.catalogue.grams import clip_text, gram_rows, grams_of, searched_text
 from station.catalogue.views import Viewer
 from station.database import Database
 

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from station.catalogue.project import applied, project, read_tables, renew
 from station.errors import DatabaseError
+from station.records.case_entries import ClipAmended, ClipBound, ClipUnbound
 from station.records.docking_entries import (
     ClipConflicted,
     ClipFact,
@@ -22,13 +23,13 @@ from station.records.docking_entries import (
     HolderReturned,
     RecorderKnown,
 )
-from station.records.entries import Entry
+from station.records.entries import Entry, Place, Proof
 from station.records.log_entries import LogStarted
 from station.records.people_entries import AccountChanged, PersonDescribed, RolesGranted
 from station.records.reading import BadRange, RawName, RawTimes
 from station.records.recorder_entries import RecorderQuarantined
 from station.records.registry import read_entry
-from station.records.terms import FileResult, Role, Source, TimeTrust
+from station.records.terms import FileResult, NoneReason, Role, Source, TargetKind, TimeTrust
 from tests.flow.filling import entries_about
 from tests.unit.catalogue.rows import Catalogue
 
@@ -123,6 +124,21 @@ def names(name: str = "a.mp4", police_number: str | None = None) -> ClipNames:
 
 def clip(clip: str = "c1", police_number: str | None = None, **more: Any) -> ClipIngested:
     return ClipIngested(fact=fact(clip, **more), names=names(f"{clip}.mp4", police_number))
+
+
+def bound(binding: str, target: str | None, proves: tuple[str, ...] = (), clip: str = "c1") -> ClipBound:
+    kind = TargetKind.NONE if target is None else TargetKind.CASE
+    reason = NoneReason.PATROL if target is None else None
+    values = {"binding": binding, "action": "a", "clip": clip, "kind": kind, "target": target, "none_reason": reason}
+    return ClipBound(
+        fact=ClipBound.Fact.model_validate({**values, "source": Source.CLERK}),
+        text=ClipBound.Text(proves=tuple(Proof(text=text) for text in proves)),
+    )
+
+
+def amended(field: str, recorded_at: str | None = None, **more: Any) -> ClipAmended:
+    values = {"clip": "c1", "field": field, "source": Source.CLERK, "recorded_at": recorded_at}
+    return ClipAmended(fact=ClipAmended.Fact.model_validate(values), **more)
 
 
 def probed(clip: str = "c1", duration_ms: int = 60_000) -> ClipProbed:
@@ -272,6 +288,87 @@ def test_a_person_described_again_keeps_roles_and_a_closed_account_stays_closed(
 def test_a_person_whose_names_are_erased_is_left_without_any(log: Log) -> None:
     log.add(PersonDescribed(fact=PersonDescribed.Fact(person="zhang", kind="officer"), names=None))
     assert log.rows("SELECT name, login, unit, police_number FROM catalogue_person") == [(None, None, "", None)]
+
+
+def flags(log: Log, clip: str = "c1") -> set[str]:
+    names = ("missing_field", "in_doubt", "clock_doubt", "damaged", "overdue")
+    return {name for name, value in zip(names, log.clip(", ".join(names), clip), strict=True) if value}
+
+
+def test_the_collector_is_in_doubt_while_several_held_the_recorder_and_not_once_somebody_is_named(log: Log) -> None:
+    log.add(recorder(), person("zhang"), person("li"))
+    log.add(issued("zhang", "2026-08-01T00:00:00.000000Z"), issued("li", "2026-08-02T00:00:00.000000Z"), clip())
+    assert log.clip("collector_doubt") == ("holder_ambiguous",)
+    log.add(amended("collector", people=ClipAmended.People(collector="li")))
+    assert log.clip("collector_doubt") == (None,)
+    assert "in_doubt" not in flags(log)
+
+
+def test_a_number_that_is_not_the_collectors_is_in_doubt_until_the_person_is_described_with_it(log: Log) -> None:
+    log.add(recorder(), person("zhang", "000001"), issued("zhang", "2026-08-01T00:00:00.000000Z"))
+    log.add(clip(police_number="000009"))
+    assert log.clip("collector_doubt") == ("number_disagrees",)
+    log.add(person("zhang", "000009"))
+    assert log.clip("collector_doubt") == (None,)
+    log.add(person("zhang", "000007"))
+    assert log.clip("collector_doubt") == ("number_disagrees",)
+
+
+def test_a_bound_clip_misses_a_field_until_it_has_time_place_collector_and_what_it_proves_there(log: Log) -> None:
+    log.add(recorder(), clip())
+    assert "missing_field" not in flags(log)  # not bound: it is untagged, which is another list
+    log.add(bound("b1", "t1", proves=("现场情况",)))
+    assert "missing_field" in flags(log)
+    log.add(amended("place", place=Place(text="中山路")))
+    log.add(amended("collector", people=ClipAmended.People(collector_name="协管员")))
+    assert "missing_field" not in flags(log)
+    log.add(bound("b2", "t2"))
+    assert "missing_field" in flags(log)  # nothing is said of what it proves in the second case
+    log.add(ClipUnbound(fact=ClipUnbound.Fact(binding="b2", clip="c1", kind=TargetKind.CASE, target="t2")))
+    assert "missing_field" not in flags(log)
+
+
+def test_a_clip_that_belongs_to_nothing_misses_no_field(log: Log) -> None:
+    log.add(recorder(), clip(), bound("b1", None))
+    assert flags(log) == set()
+
+
+def test_a_clock_is_in_doubt_until_the_time_is_given_by_a_person(log: Log) -> None:
+    log.add(recorder(), clip(time_trust=TimeTrust.SUSPICIOUS))
+    assert flags(log) == {"clock_doubt"}
+    log.add(amended("time", recorded_at=NOON))
+    assert flags(log) == set()
+
+
+@pytest.mark.parametrize(
+    ("recorded_at", "trust", "late"),
+    [
+        ("2026-08-04T00:04:00.000000Z", TimeTrust.PLAIN, False),  # taken in four minutes after midnight: just in time
+        ("2026-08-03T23:59:59.999999Z", TimeTrust.PLAIN, True),
+        ("2026-08-01T00:00:00.000000Z", TimeTrust.SUSPICIOUS, False),
+        (None, TimeTrust.UNKNOWN, False),
+    ],
+)
+def test_a_clip_is_late_more_than_24_hours_after_it_was_recorded_by_a_time_to_rely_on(
+    log: Log, recorded_at: str | None, trust: TimeTrust, late: bool
+) -> None:
+    log.add(recorder(), recorder("r2"), recorder("r3"), recorder("r4"))
+    log.add(clip(recorded_at=recorded_at, time_trust=trust))  # the fifth entry, at 00:04 of the day after
+    assert ("overdue" in flags(log)) is late
+
+
+@pytest.mark.parametrize("turned_away", [False, True])
+def test_a_clip_is_not_late_whose_recorder_had_been_at_the_dock_in_time(log: Log, turned_away: bool) -> None:
+    opened = {"docking": "d0", "recorder": "r1", "profile": "generic-storage", "profile_version": "1"}
+    dock = DockingStarted(fact=DockingStarted.Fact.model_validate({**opened, "source_kind": "image"}))
+    seen = {"quarantine": "q1", "reason": "no_storage", "recorder": "r1", "vendor_id": "4255", "product_id": "0001"}
+    refused = RecorderQuarantined(fact=RecorderQuarantined.Fact.model_validate(seen))
+    log.add(recorder(), refused if turned_away else dock)  # at 00:01 of 5 August
+    log.add(*(recorder("r2") for _ in range(8)))
+    log.add(clip(recorded_at="2026-08-04T00:02:00.000000Z"))  # taken in at 00:10
+    assert "overdue" not in flags(log)
+    log.add(clip("c2", recorded_at="2026-08-04T00:00:30.000000Z"))  # due half a minute before that
+    assert "overdue" in flags(log, "c2")
 
 
 def everything() -> list[Entry]:

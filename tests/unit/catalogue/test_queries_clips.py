@@ -10,9 +10,9 @@ from station.catalogue.clips import (
     untagged_recordings,
     visible_clips,
 )
-from station.catalogue.overview import counts, tagged_since
+from station.catalogue.overview import counts, queue_counts, tagged_since
 from station.catalogue.tables import Alarm, Companion
-from station.catalogue.views import ClipFilter, Viewer
+from station.catalogue.views import ClipFilter, Queue, Viewer
 from station.errors import NotFoundError, RequestError
 from tests.unit.catalogue.rows import NOON, UNIT, Catalogue, at, viewer
 
@@ -91,8 +91,11 @@ def test_a_companion_does_not_see_a_clip_for_having_been_there(station: Catalogu
         ({"time_from": at(2)}, ["d", "c", "b"]),
         ({"time_from": at(2), "time_to": at(4)}, ["c", "b"]),
         ({"target": "t"}, ["c"]),
-        ({"damaged": True}, ["d", "b", "a"]),
-        ({"damaged": False}, ["c"]),
+        ({"queue": Queue.DAMAGED}, ["d", "b", "a"]),
+        ({"queue": Queue.COLLECTOR}, ["b"]),
+        ({"queue": Queue.CLOCK}, ["c"]),
+        ({"queue": Queue.MISSING_FIELD}, ["c"]),
+        ({"queue": Queue.OVERDUE}, ["d"]),
         ({"text": "市场"}, ["a"]),
         ({"text": "100%"}, []),
         ({"text": "B.mp4"}, ["b"]),
@@ -101,7 +104,7 @@ def test_a_companion_does_not_see_a_clip_for_having_been_there(station: Catalogu
         ({"text": "冀石执罚(2026)第7号"}, ["c"]),
         ({"text": "超限"}, ["c"]),
         ({"text": "  "}, ["d", "c", "b", "a"]),
-        ({"tagged": False, "damaged": True, "important": True}, ["a"]),
+        ({"tagged": False, "queue": Queue.DAMAGED, "important": True}, ["a"]),
     ],
 )
 @pytest.mark.parametrize("role", ["clerk", "reviewer inspector"])
@@ -112,17 +115,33 @@ def test_a_list_is_narrowed_to_what_was_asked(
     catalogue.recorder("r1", serial="DSJ0001")
     catalogue.recorder("r2", serial="DSJ0002")
     catalogue.clip("a", 1, important=True, place="中山路市场", missing_bytes=512)
-    catalogue.clip("b", 2, collector="p", conflicts=1)
-    catalogue.clip("c", 3, check_outcome="sound")
-    catalogue.clip("d", 4, recorder="r2", check_outcome="damaged")
+    catalogue.clip("b", 2, collector="p", conflicts=1, in_doubt=True)
+    catalogue.clip("c", 3, check_outcome="sound", clock_doubt=True, missing_field=True)
+    catalogue.clip("d", 4, recorder="r2", check_outcome="damaged", overdue=True)
     catalogue.target("t", "冀石执罚〔2026〕7号", title="超限运输")
     catalogue.bind("c", "t")
     assert seen(catalogue, viewer(*role.split()), **narrowed) == clips
 
 
+@pytest.mark.parametrize("role", ["clerk", "officer"])
+def test_each_queue_counts_what_the_viewer_sees_of_it(catalogue: Catalogue, role: str) -> None:
+    catalogue.clip("a", 1, collector="me", clock_doubt=True, overdue=True)
+    catalogue.clip("b", 2, collector="me", missing_bytes=1, overdue=True)
+    catalogue.clip("foreign", 3, unit="别的大队", in_doubt=True)
+    with catalogue.read() as session:
+        counted = queue_counts(session, viewer(role))
+    assert counted == {
+        Queue.MISSING_FIELD: 0,
+        Queue.COLLECTOR: 0,
+        Queue.CLOCK: 1,
+        Queue.DAMAGED: 1,
+        Queue.OVERDUE: 2,
+    }
+
+
 def test_an_incomplete_clip_counts_as_damaged(catalogue: Catalogue) -> None:
     catalogue.clip("a", stage="incomplete")
-    assert seen(catalogue, viewer("clerk"), damaged=True) == ["a"]
+    assert seen(catalogue, viewer("clerk"), queue=Queue.DAMAGED) == ["a"]
 
 
 @pytest.mark.parametrize("narrowed", [{"target": "secret"}, {"text": "机密"}])
