@@ -109,10 +109,10 @@ class ClipsPage:
     after: str = ""
     """Time of the last clip of the page before: its day has its heading already."""
 
-    def address(self, **changes: str) -> str:
-        """Return the address of this list with other values in its form; without those that are empty."""
+    def address(self, path: str = "/clips", **changes: str) -> str:
+        """Return the address of this list, or of `path`, with other values in its form; without the empty ones."""
         given = {name: value for name, value in {**self.form, "cursor": "", **changes}.items() if value}
-        return f"/clips?{urlencode(given)}" if given else "/clips"
+        return f"{path}?{urlencode(given)}" if given else path
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def list_clips(
     session: Session, viewer: Viewer, narrowed: ClipFilter, *, cursor: str | None = None, limit: int = 60
 ) -> ClipPage:
     """Return one page, newest first, and how many clips match in all; raises RequestError for a made-up cursor."""
-    conditions = [visible_clip(viewer), *_conditions(session, viewer, narrowed)]
+    conditions = list_conditions(session, viewer, narrowed)
     after = None if cursor is None else _read_cursor(cursor)
     look_up = _keys_and_total_at_once if sees_by_name(viewer) else _keys_and_total
     keys, total = look_up(session, conditions, after, limit + 1)
@@ -177,7 +177,8 @@ def clips_of_digest(session: Session, sha256: str) -> tuple[str, ...]:
     return tuple(session.connection().scalars(query))
 
 
-def _conditions(session: Session, viewer: Viewer, narrowed: ClipFilter) -> list[ColumnElement[bool]]:
+def list_conditions(session: Session, viewer: Viewer, narrowed: ClipFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions on `CLIP` that hold for the clips a viewer sees of a list."""
     made: dict[str, Any] = {
         "tagged": lambda value: CLIP.c.tagged.is_(value),
         "collector": lambda value: CLIP.c.collector == value,
@@ -192,7 +193,7 @@ def _conditions(session: Session, viewer: Viewer, narrowed: ClipFilter) -> list[
         "text": lambda value: text_condition(session, viewer, value) if value.strip() else true(),
     }
     given = {name: getattr(narrowed, name) for name in made}
-    return [made[name](value) for name, value in given.items() if value is not None]
+    return [visible_clip(viewer), *(made[name](value) for name, value in given.items() if value is not None)]
 
 
 def in_queue(queue: Queue) -> ColumnElement[bool]:

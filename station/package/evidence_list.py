@@ -5,27 +5,21 @@ Sources: 法发〔2016〕22号 §14 wants of electronic data the category, the f
 Guarantee: no cell is a formula, whatever a file was named on a recorder (CWE-1236).
 """
 
-import csv
-import io
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from station.package.content import Clip, Content
 from station.package.words import Words, file_name, plain
-
-_FORMULA = frozenset("=+-@\t\r")
-_BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}".encode()  # without it Excel takes UTF-8 for the system's code page
+from station.spreadsheet import BYTE_ORDER_MARK, csv_lines
 
 
 def evidence_list_csv(content: Content, words: Words) -> bytes:
     """Return the list as CSV: UTF-8 with byte order mark, RFC 4180 lines, a heading in both languages."""
-    table = io.StringIO(newline="")
-    writer = csv.writer(table, lineterminator="\r\n")
-    writer.writerow([words.both(f"column_{name}") for name in ("number", *_COLUMNS)])
+    rows = [[words.both(f"column_{name}") for name in ("number", *_COLUMNS)]]
     for number, clip in enumerate(content.clips, 1):
-        writer.writerow([str(number), *(_cell(make(content, words, clip)) for make in _COLUMNS.values())])
-    return _BYTE_ORDER_MARK + table.getvalue().encode()
+        rows.append([str(number), *(plain(make(content, words, clip)) for make in _COLUMNS.values())])
+    return BYTE_ORDER_MARK + csv_lines(rows)
 
 
 def evidence_list_json(content: Content, words: Words) -> bytes:
@@ -64,11 +58,6 @@ def _item(content: Content, words: Words, number: int, clip: Clip) -> dict[str, 
         "taken_in_at": clip.taken_in_at,
         "proves": ranges,
     }
-
-
-def _cell(text: str) -> str:
-    text = plain(text)
-    return f"'{text}" if text[:1] in _FORMULA else text
 
 
 def _value(clip: Clip, name: str) -> str:

@@ -87,7 +87,7 @@ BASE = views.ClipRow(
 ROWS = (
     replace(BASE, clip="c01", recording="r01", important=True, check_outcome="sound", bindings=(binding("c01"),)),
     replace(BASE, clip="c02", recording="r01", sequence=2, tagged=False, place=None),
-    replace(BASE, clip="c03", recording="r03", tagged=False, collector_name=None, place=None, duration_ms=3_725_000),
+    replace(BASE, clip="c03", recording="r03", tagged=False, collector_name=None, place=None, duration_ms=3_725_000, in_doubt=True, overdue=True),
     replace(BASE, clip="c04", recording="r04", sensitivity="suspected_secret", bindings=(binding("c04", None),)),
     replace(BASE, clip="c05", recording="r05", stage="incomplete", missing_bytes=4_194_304, playable=None, tagged=False),
     replace(BASE, clip="c06", recording="r06", media="audio", file_name="询问录音_王某_第二次.mp3", sensitivity="privacy",
@@ -99,6 +99,17 @@ ROWS = (
     *(replace(BASE, clip=f"c{n}", recording=f"r{n}", tagged=n % 3 > 0, recorded_at=f"2026-11-2{n % 3}T0{n % 9}:12:00.000000Z",
               duration_ms=n * 41_000, bindings=(binding(f"c{n}"),) if n % 3 else ()) for n in range(11, 31)),
 )  # fmt: skip
+ROWS = tuple(
+    replace(row, sort_at=row.recorded_at if row.time_trust == "plain" and row.recorded_at else row.taken_in_at)
+    for row in ROWS
+)
+ROWS = tuple(sorted(ROWS, key=lambda row: row.sort_at, reverse=True))
+QUEUES = (
+    (views.Queue.MISSING_FIELD, 31),
+    (views.Queue.COLLECTOR, 4),
+    (views.Queue.CLOCK, 2),
+    (views.Queue.OVERDUE, 127),
+)
 POSTERS = frozenset(row.clip for row in ROWS if row.media != "audio" and row.stage == "probed")
 
 
@@ -246,7 +257,7 @@ class Shown:
 
 def _clips(view: Any, rows: tuple[views.ClipRow, ...] = ROWS, **form: str) -> pages.ClipsPage:
     page = views.ClipPage(rows, 1286 if rows else 0, "abc" if rows else None)
-    return pages.ClipsPage(page, views.ClipFilter(), {"view": view, **form}, PEOPLE, RECORDERS, view, POSTERS)
+    return pages.ClipsPage(page, views.ClipFilter(), {"view": view, **form}, PEOPLE, RECORDERS, view, POSTERS, QUEUES)
 
 
 def _group(number: int, count: int, **changes: Any) -> views.RecordingGroup:

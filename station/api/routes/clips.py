@@ -1,12 +1,13 @@
 """Lists of clips, a clip's page, its footage, and what is said of it. Every look is entered before it is granted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
-from fastapi import Form, Query
+from fastapi import Form
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 
+from station import clock
 from station.actions import access, amend, media
 from station.actions.problems import ProblemError
 from station.api.auth import RefusedError
@@ -14,11 +15,13 @@ from station.api.context import Station, Visit, station_of, visit_of
 from station.api.disposal_pages import HoldingView, holding_of
 from station.api.forms import choice, day_bounds, utc_time
 from station.api.pages import ClipPageView, ClipsPage, ProxyState
-from station.api.render import is_htmx, render
+from station.api.register import register_csv, register_head
+from station.api.render import is_htmx, render, translator_of
 from station.catalogue import checks
 from station.catalogue.clip_detail import clip_detail
 from station.catalogue.clips import ClipBytes, can_see, clip_digest, cursor_time, list_clips
 from station.catalogue.overview import queue_counts
+from station.catalogue.register import register_lines
 from station.catalogue.views import ClipDetail, ClipFilter, ClipRow, PersonView, Queue, RecorderView, Viewer
 from station.database import Session
 from station.ledger import log
@@ -30,32 +33,10 @@ _FORM = ("queue", "tagged", "collector", "recorder", "important", "from", "to", 
 _YES_NO = {"yes": True, "no": False}
 
 
-def clips_page(
-    request: Request,
-    tagged: str = "",
-    collector: str = "",
-    recorder: str = "",
-    important: str = "",
-    day_from: Annotated[str, Query(alias="from")] = "",
-    day_to: Annotated[str, Query(alias="to")] = "",
-    queue: str = "",
-    q: str = "",
-    cursor: str = "",
-    view: str = "grid",
-) -> Response:
+def clips_page(request: Request, cursor: str = "", view: str = "grid") -> Response:
     """Show a page of the clips the visitor sees, or for a script one page more."""
     station, visit = station_of(request), visit_of(request)
-    time_from, time_to = day_bounds(day_from, day_to, station.home.zone)
-    narrowed = ClipFilter(
-        tagged=_YES_NO.get(tagged),
-        collector=collector or None,
-        recorder=recorder or None,
-        important=True if important else None,
-        time_from=time_from,
-        time_to=time_to,
-        queue=Queue(queue) if queue in set(Queue) else None,
-        text=q.strip()[:200] or None,
-    )
+    narrowed = _narrowed(request, station)
     with station.database.read() as session:
         found = list_clips(session, visit.viewer, narrowed, cursor=cursor or None, limit=_PAGE_CLIPS)
         officers, recorders = _choices(station, session, visit)
@@ -75,7 +56,44 @@ def clips_page(
     return render(request, "clips_rows.html" if more else "clips.html", page, visit=visit)
 
 
-def _queues(session: Session, viewer: Viewer, chosen: Queue | None) -> tuple[tuple[str, int], ...]:
+def _narrowed(request: Request, station: Station) -> ClipFilter:
+    """Return what the address narrows the list to."""
+    given = {name: request.query_params.get(name, "") for name in _FORM}
+    time_from, time_to = day_bounds(given["from"], given["to"], station.home.zone)
+    return ClipFilter(
+        tagged=_YES_NO.get(given["tagged"]),
+        collector=given["collector"] or None,
+        recorder=given["recorder"] or None,
+        important=True if given["important"] else None,
+        time_from=time_from,
+        time_to=time_to,
+        queue=Queue(given["queue"]) if given["queue"] in set(Queue) else None,
+        text=given["q"].strip()[:200] or None,
+    )
+
+
+def register(request: Request) -> Response:
+    """Send the register (音像记录台账) of what the list shows, as CSV."""
+    station, visit = station_of(request), visit_of(request)
+    narrowed, t = _narrowed(request, station), translator_of(request)
+
+    def pieces() -> Iterator[bytes]:
+        yield register_head(t)
+        last = None
+        while True:
+            with station.database.read() as session:
+                lines = list(register_lines(session, visit.viewer, narrowed, last))
+            if not lines:
+                return
+            yield register_csv(t, lines)
+            last = lines[-1]
+
+    name = f"register-{clock.format_time(clock.now())[:10]}.csv"
+    headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
+    return StreamingResponse(pieces(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _queues(session: Session, viewer: Viewer, chosen: Queue | None) -> tuple[tuple[Queue, int], ...]:
     """Return the queues with something in them, and the one that is looked at, each with its count."""
     return tuple((queue, count) for queue, count in queue_counts(session, viewer).items() if count or queue == chosen)
 
@@ -298,6 +316,7 @@ def back_to_clip(station: Station, visit: Visit, clip: str) -> Response:
 
 ROUTES = (
     ("GET", "/clips", clips_page),
+    ("GET", "/register.csv", register),
     ("GET", "/clips/{clip}", clip_page),
     ("GET", "/clips/{clip}/poster", clip_poster),
     ("GET", "/clips/{clip}/media", clip_media),

@@ -41,6 +41,7 @@ EXPECTED = {
     "GET /dockings/{docking}/receipt": "officer clerk admin",
     "GET /today": "officer",
     "GET /clips": SEEING,
+    "GET /register.csv": "clerk inspector",
     "GET /clips/{clip}": SEEING,
     "GET /clips/{clip}/poster": SEEING,
     "GET /clips/{clip}/media": SEEING,

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from station.catalogue.clip_detail import FIELDS, clip_detail
-from station.catalogue.tables import Companion, Docking
+from station.catalogue.doubts import settle_collector
+from station.catalogue.tables import Clip, Companion, Docking
 from station.catalogue.views import ClipDetail, FieldView, Viewer
 from station.errors import NotFoundError
 from tests.unit.catalogue.rows import NOON, Catalogue, viewer
@@ -123,6 +124,9 @@ def test_a_collector_is_doubted_where_register_and_file_do_not_settle_it(
     holders: Catalogue, stored: dict[str, Any], held_by: tuple[str, ...], value: str | None, doubt: str | None
 ) -> None:
     holders.clip("a", holders=held_by, collector_source="holder_register", **stored)
+    holders.store()
+    with holders.database.write() as session:
+        settle_collector(session, session.get_one(Clip, "a"))
     assert field(holders, "collector") == FieldView("collector", value, "holder_register", doubt)
 
 

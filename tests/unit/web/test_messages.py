@@ -11,9 +11,11 @@ import pytest
 from station.actions.recognise import Answer
 from station.api.errors import _ANSWERS, _HTTP_CODES
 from station.api.phrases import PHRASES
+from station.api.register import COLUMNS
 from station.board import SlotState
 from station.catalogue.clip_detail import FIELDS
 from station.catalogue.history import HISTORY_CODES, LOOK_CODES
+from station.catalogue.views import Queue
 from station.i18n import LOCALES, translator
 from station.ledger.findings import MESSAGES
 from station.records import terms
@@ -45,6 +47,9 @@ _GROUPS: dict[str, Iterable[str]] = {
         "station_trouble",
     ),
     "field": FIELDS,
+    "register": COLUMNS,
+    "queue": Queue,
+    "queue_means": Queue,
     "doubt": ("clock_suspicious", "clock_unknown", "holder_ambiguous", "number_disagrees"),
     "history": (*HISTORY_CODES, *LOOK_CODES),
     "entry": ENTRY_TYPES,
