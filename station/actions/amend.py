@@ -27,7 +27,7 @@ from station.records.terms import ClipStage, Role, Sensitivity, Source
 AMENDERS = frozenset({Role.OFFICER, Role.CLERK})
 CLASSIFIERS = frozenset({Role.OFFICER, Role.CLERK, Role.HANDLER, Role.REVIEWER, Role.APPROVER, Role.INSPECTOR})
 _EARLIEST = "2000-01-01T00:00:00.000000Z"
-_REASON_CHARACTERS = 1000
+REASON_CHARACTERS = 1000
 PLACE_CHARACTERS = 200
 
 
@@ -58,8 +58,8 @@ def amend(custody: Custody, viewer: Viewer, actor: Actor, clip: str, amendment: 
     """
     if not viewer.roles & AMENDERS:
         raise DeniedError("This role does not amend clips")
-    if len(amendment.reason) > _REASON_CHARACTERS:
-        raise ProblemError("reason_long", f"A reason has {_REASON_CHARACTERS} characters at most")
+    if len(amendment.reason) > REASON_CHARACTERS:
+        raise ProblemError("reason_long", f"A reason has {REASON_CHARACTERS} characters at most")
 
     def compose(session: Session) -> Sequence[Entry]:
         state = _state(session, as_roles(viewer, AMENDERS), clip)
@@ -159,8 +159,8 @@ def classify(
     if not viewer.roles & CLASSIFIERS:
         raise DeniedError("This role does not classify clips")
     reason = reason.strip()
-    if len(reason) > _REASON_CHARACTERS:
-        raise ProblemError("reason_long", f"A reason has {_REASON_CHARACTERS} characters at most")
+    if len(reason) > REASON_CHARACTERS:
+        raise ProblemError("reason_long", f"A reason has {REASON_CHARACTERS} characters at most")
 
     def compose(session: Session) -> Sequence[Entry]:
         state = _state(session, viewer, clip)

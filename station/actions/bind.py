@@ -8,6 +8,7 @@ that opens cases gives its number.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from station import clock
 from station.actions.amend import PLACE_CHARACTERS, acting_source, make_place
 from station.actions.problems import ProblemError
 from station.actions.targets import NewTarget, find_or_open, require_open
@@ -22,6 +23,8 @@ from station.errors import DeniedError, NotFoundError
 from station.records.case_entries import ClipAmended, ClipBound, ClipClassified, ClipUnbound
 from station.records.entries import Actor, Entry, Place, Proof
 from station.records.terms import ClipStage, EnforcementStage, NoneReason, Role, Sensitivity, Source, TargetKind
+from station.state import undos
+from station.state.undos import Former
 
 CLIPS_AT_ONCE = 500
 PROVES_AT_ONCE = 20
@@ -78,6 +81,7 @@ def bind(
         made.extend(entry.fact.binding for entry in bound)
         classified = _classified(session, request, clips, actor)
         placed = _placed(session, request, clips, source, actor)
+        _remember(session, viewer, request, action, fresh, former, placed)
         return (*opening, *withdrawn, *bound, *placed, *classified)
 
     custody.append_from(compose)
@@ -191,7 +195,9 @@ def _classified(session: Session, request: BindRequest, clips: Sequence[str], ac
     return [ClipClassified(fact=ClipClassified.Fact(clip=clip, sensitivity=wanted), actor=actor) for clip in others]
 
 
-def _placed(session: Session, request: BindRequest, clips: Sequence[str], source: Source, actor: Actor) -> list[Entry]:
+def _placed(
+    session: Session, request: BindRequest, clips: Sequence[str], source: Source, actor: Actor
+) -> list[ClipAmended]:
     text = make_place(request.place).text
     if text is None:
         return []
@@ -208,6 +214,33 @@ def _placed(session: Session, request: BindRequest, clips: Sequence[str], source
         )
         for state in others
     ]
+
+
+def _remember(
+    session: Session,
+    viewer: Viewer,
+    request: BindRequest,
+    action: str,
+    clips: Sequence[str],
+    former: Sequence[checks.BindingState],
+    placed: Sequence[ClipAmended],
+) -> None:
+    """Keep what the action replaces, so that it can be taken back as one."""
+    chosen = set(clips)
+    changes = {
+        b.clip: Former(
+            b.clip,
+            "none",
+            {"none_reason": b.none_reason, "stage": b.stage, "proves": list(b.proves), "note": b.note},
+            {},
+        )
+        for b in former
+        if b.kind == TargetKind.NONE and b.clip in chosen
+    }
+    said = checks.said_of(session, [entry.fact.clip for entry in placed])
+    text = make_place(request.place).text
+    moved = [Former(clip, "place", state.place, state.place | {"place": text}) for clip, state in said.items()]
+    undos.remember(session, action, viewer.person, [*changes.values(), *moved], clock.now())
 
 
 def unbind(custody: Custody, viewer: Viewer, actor: Actor, binding: str, reason: str) -> str:

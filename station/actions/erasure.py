@@ -32,6 +32,7 @@ from station.records.entries import Actor, Entry
 from station.records.erase_entries import EraseAuthorised, EraseCompleted
 from station.records.log_entries import PayloadErased
 from station.records.registry import read_entry
+from station.state import undos
 from station.state.looks import forget_tickets
 
 _logger = structlog.get_logger(__name__)
@@ -144,6 +145,7 @@ def finish(home: Home, database: Database, custody: Custody, store: LocalStore) 
         return None
     drop_erased(database)
     with database.write() as session:
+        undos.forget_all(session)  # former places and names would outlive their erasure
         forget_tickets(session)  # each repeats the purpose of a look, which is then entered once more
     blobs = sum(remove_original(store, digest) for digest in due.blobs)
     pages = database.free_pages("part")

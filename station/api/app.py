@@ -29,6 +29,7 @@ from station.api.guard import Guard
 from station.api.render import WEB_FOLDER, load_assets, load_templates
 from station.api.routes import (
     admin,
+    amending,
     binding,
     cases,
     clips,
@@ -50,7 +51,7 @@ from station.state import accounts, secrets, sessions
 
 _TICK_SECONDS = 20.0
 _ASSETS = "/assets"
-_AREAS = (ways_in, dock, clips, binding, cases, oversight, admin, receipts, verifying, exports, disposal)
+_AREAS = (ways_in, dock, clips, binding, amending, cases, oversight, admin, receipts, verifying, exports, disposal)
 _STREAMS = frozenset({"GET /dock/events"})
 _logger = structlog.get_logger(__name__)
 

@@ -5,12 +5,13 @@ Guarantee: read in a write transaction, an answer stays true until its commit, s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from sqlmodel import Session, col, select
 
 from station.catalogue.clip_rows import chunks
 from station.catalogue.folding import fold_number
-from station.catalogue.tables import Binding, Clip, Handler, Holding, Person, Proves, Recorder, Target
+from station.catalogue.tables import Binding, Clip, Companion, Handler, Holding, Person, Proves, Recorder, Target
 from station.catalogue.views import Viewer
 from station.catalogue.visibility import visible_target
 from station.errors import NotFoundError
@@ -32,6 +33,24 @@ class ClipState:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What a clip says of itself and may be amended, with what decides whether it may."""
+
+    clip: str
+    file_name: str
+    stage: str
+    submitted: bool
+    recorded_at: str | None
+    time: dict[str, Any]
+    place: dict[str, Any]
+    collector: dict[str, Any]
+
+    def of(self, field: Literal["time", "place", "collector"]) -> dict[str, Any]:
+        """Return a field's values, as JSON has them, with its `source`."""
+        return {"time": self.time, "place": self.place, "collector": self.collector}[field]
+
+
+@dataclass(frozen=True, slots=True)
 class TargetState:
     """A target as it is; `visible` to the viewer who asks."""
 
@@ -49,6 +68,7 @@ class BindingState:
     """A binding in force; `proves` are the texts only."""
 
     binding: str
+    action: str
     clip: str
     kind: str
     target: str | None
@@ -86,6 +106,49 @@ def clip_states(session: Session, clips: Sequence[str]) -> dict[str, ClipState]:
     return found
 
 
+def said_of(session: Session, clips: Sequence[str]) -> dict[str, Said]:
+    """Return what those of `clips` that exist say of themselves."""
+    found: dict[str, Said] = {}
+    for part in chunks(clips):
+        companions: dict[str, list[str]] = {clip: [] for clip in part}
+        rows = select(Companion).where(col(Companion.clip).in_(part)).order_by(col(Companion.person))
+        for row in session.exec(rows):
+            companions[row.clip].append(row.person)
+        for clip in session.exec(select(Clip).where(col(Clip.clip).in_(part))):
+            found[clip.clip] = _said(clip, companions[clip.clip])
+    return found
+
+
+def _said(clip: Clip, companions: list[str]) -> Said:
+    return Said(
+        clip=clip.clip,
+        file_name=clip.file_name or "",
+        stage=clip.stage,
+        submitted=clip.submitted,
+        recorded_at=clip.recorded_at,
+        time={"recorded_at": clip.recorded_at, "time_trust": clip.time_trust, "source": clip.time_source},
+        place={
+            "place": clip.place,
+            "latitude": clip.latitude,
+            "longitude": clip.longitude,
+            "datum": clip.datum,
+            "source": clip.place_source,
+        },
+        collector={
+            "collector": clip.collector,
+            "collector_name": clip.collector_name,
+            "companions": companions,
+            "source": clip.collector_source,
+        },
+    )
+
+
+def bindings_of_action(session: Session, action: str, person: str, since: str) -> tuple[BindingState, ...]:
+    """Return the bindings in force that a person's action made since then (UTC text)."""
+    query = select(Binding).where(Binding.bound_by == person, Binding.bound_at >= since, Binding.action == action)
+    return tuple(_bindings(session, list(session.exec(query).all())))
+
+
 def bindings_of(session: Session, clips: Sequence[str]) -> tuple[BindingState, ...]:
     """Return the bindings in force of these clips."""
     found: list[BindingState] = []
@@ -109,6 +172,7 @@ def _bindings(session: Session, rows: list[Binding]) -> list[BindingState]:
     return [
         BindingState(
             row.binding,
+            row.action,
             row.clip,
             row.kind,
             row.target,

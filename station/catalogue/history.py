@@ -30,6 +30,8 @@ HISTORY_CODES: Final[dict[str, tuple[str, ...]]] = {
     "clip.amended_time": ("source", "recorded_at", "reason"),
     "clip.amended_place": ("source", "place", "latitude", "longitude", "datum", "reason"),
     "clip.amended_collector": ("source", "collector", "collector_name", "companions", "reason"),
+    "clip.cleared_place": ("source", "reason"),
+    "clip.cleared_collector": ("source", "reason"),
     "clip.classified": ("sensitivity", "reason"),
     "clip.submitted": ("submission", "kind", "target", "log_size"),
     "clip.disposal_proposed": ("disposal", "rule", "due_at"),
@@ -196,7 +198,8 @@ def _(entry: case_entries.ClipAmended) -> Iterable[_Line]:
             "collector_name": people.collector_name,
             "companions": ",".join(people.companions),
         }
-    return (_Line(f"clip:{fact.clip}", f"clip.amended_{fact.field}", params),)
+    code = "cleared" if fact.cleared else "amended"
+    return (_Line(f"clip:{fact.clip}", f"clip.{code}_{fact.field}", params),)
 
 
 @_lines.register

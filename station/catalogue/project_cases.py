@@ -11,6 +11,7 @@ from station.catalogue.folding import fold_number
 from station.catalogue.grams import searched_text, settle_clip
 from station.catalogue.tables import Binding, Clip, Companion, Handler, Proves, Target
 from station.records import case_entries
+from station.records.terms import TimeTrust
 
 
 def _target_opened(session: Session, _seq: int, time: str, entry: case_entries.TargetOpened) -> None:
@@ -123,8 +124,9 @@ def _clip_amended(session: Session, _seq: int, _time: str, entry: case_entries.C
 def _amend_time(_session: Session, clip: Clip, entry: case_entries.ClipAmended) -> None:
     clip.recorded_at = entry.fact.recorded_at
     clip.time_source = entry.fact.source
-    clip.time_trust = "plain"
-    clip.sort_at = entry.fact.recorded_at or clip.taken_in_at
+    clip.time_trust = entry.fact.time_trust or TimeTrust.PLAIN.value
+    trusted = clip.time_trust == TimeTrust.PLAIN and entry.fact.recorded_at is not None
+    clip.sort_at = str(entry.fact.recorded_at) if trusted else clip.taken_in_at
 
 
 def _amend_place(_session: Session, clip: Clip, entry: case_entries.ClipAmended) -> None:
@@ -133,14 +135,14 @@ def _amend_place(_session: Session, clip: Clip, entry: case_entries.ClipAmended)
     clip.latitude = place.latitude if place else None
     clip.longitude = place.longitude if place else None
     clip.datum = place.datum if place else None
-    clip.place_source = entry.fact.source
+    clip.place_source = None if entry.fact.cleared else entry.fact.source
 
 
 def _amend_collector(session: Session, clip: Clip, entry: case_entries.ClipAmended) -> None:
     people = entry.people
     clip.collector = people.collector if people else None
     clip.collector_name = people.collector_name if people else None
-    clip.collector_source = entry.fact.source
+    clip.collector_source = None if entry.fact.cleared else entry.fact.source
     session.execute(delete(Companion).where(col(Companion.clip) == clip.clip))
     for person in dict.fromkeys(people.companions if people else ()):
         session.add(Companion(clip=clip.clip, person=person))

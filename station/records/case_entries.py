@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from station.records.entries import Actor, Entry, Part, Place, Proof
-from station.records.terms import EnforcementStage, NoneReason, Sensitivity, Source, TargetKind
+from station.records.terms import EnforcementStage, NoneReason, Sensitivity, Source, TargetKind, TimeTrust
 
 
 def _clip_and_target(clip: str, kind: TargetKind, target: str | None) -> tuple[str, ...]:
@@ -157,12 +157,18 @@ class ClipAmended(Entry):
     TYPE: ClassVar[str] = "clip.amended"
 
     class Fact(Part):
-        """`field` says which; `recorded_at` (UTC) is the value of `time`."""
+        """`field` says which; `recorded_at` (UTC) is the value of `time`.
+
+        `time_trust` is how far that time can be relied on; None is plain. `cleared` tells that the field is blank
+        again, as before an amendment that was taken back: a value merely missing may have been erased by law.
+        """
 
         clip: str
         field: Literal["time", "place", "collector"]
         source: Source
         recorded_at: str | None = None
+        time_trust: TimeTrust | None = None
+        cleared: bool = False
 
     class People(Part):
         """The value of `collector`: a person of ours or a name, and companions."""

@@ -83,6 +83,19 @@ class Ticket(Table, table=True):
     purpose: str | None = None
 
 
+class Undo(Table, table=True):
+    """What a clip said of `field` before an action on many clips, and what the action made of it; JSON objects."""
+
+    __tablename__: ClassVar[Any] = "state_undo"
+    action: str = Field(primary_key=True)
+    clip: str = Field(primary_key=True)
+    field: str = Field(primary_key=True)
+    person: str
+    at: str = Field(index=True)
+    before: str
+    made: str
+
+
 class Denial(Table, table=True):
     """Refusals of one person in one minute that are not in the ledger yet: `waiting` of them, the first one is."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from station.actions.amend_many import Change
 from station.actions.disposal import Due
 from station.actions.receipt import Receipt, ReceiptClip, qr_svg
 from station.actions.shown_proof import ShownProof
@@ -245,6 +246,15 @@ EXPORT_VIEWS = (
     export_view(REFUSED),
 )
 DISKS = (("/media/KINGSTON", 58_200_000_000), ("/media/送检盘", None))
+
+
+AMEND = pages.AmendPage(
+    clips=("c01", "c02", "c03"),
+    values={"field": "place", "place": "中山路市场东门", "reason": "", "collector": "", "collector_name": "", "shown": "", "true": ""},
+    officers=PEOPLE, names={},
+    changes=(Change("c01", BASE.file_name, BASE.place, "中山路市场东门"), Change("c02", "0002.MP4", None, "中山路市场东门"),
+             Change("c03", "0003.MP4", BASE.place, BASE.place, "submitted")),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -503,7 +513,10 @@ PAGES: dict[str, Shown] = {
     **{f"disposal-list-{each.status}": Shown("disposal_list.html", disposal_pages.DisposalListPage(each, SOURCES), CLERK, "/disposal/x") for each in DISPOSALS},
     "bind": Shown("bind.html", BIND, CLERK, "/bind"),
     "bind-dialog": Shown("bind_dialog.html", replace(BIND, problem="target_missing", values={"kind": "matter", "new_title": "x"}), CLERK, "/bind"),
-    "bound": Shown("bound.html", pages.BoundView(12, (), "case", CASE.number, None), CLERK, "/bind"),
+    "amend": Shown("amend.html", replace(AMEND, changes=()), CLERK, "/amend"),
+    "amend-dialog": Shown("amend_dialog.html", AMEND, CLERK, "/amend"),
+    "done": Shown("done.html", pages.DoneView("amended", 12, "abc"), CLERK, "/amend"),
+    "bound": Shown("bound.html", pages.BoundView(12, (), "case", CASE.number, None, "abc"), CLERK, "/bind"),
     "targets": Shown("targets_found.html", TARGETS, CLERK, "/targets/find?q=x"),
     "targets-none": Shown("targets_found.html", (), CLERK, "/targets/find?q=x"),
     "cases": Shown("cases.html", pages.CasesPage(TARGETS, {}, PEOPLE, KINDS[:3]), CLERK, "/cases"),

@@ -1,4 +1,4 @@
-// <clip-grid>: moving among clips and, where they may be bound, choosing by checkbox, Shift range and keyboard: arrows, j and k move, x chooses, Enter opens.
+// <clip-grid>: moving among clips and, where they may be bound, choosing by checkbox, Shift range and keyboard: arrows, j and k move, x chooses, Enter opens, b binds, e amends.
 //
 // Nothing here goes over all clips on a key or a click, however many were loaded: steps go from sibling to sibling.
 
@@ -105,9 +105,9 @@ class ClipGrid extends HTMLElement {
       this.begin(here);
       this.set(here, !this.chosen.has(here));
       this.tell();
-    } else if (name === "b" && this.chosen.size) {
+    } else if ((name === "b" || name === "e") && this.chosen.size) {
       event.preventDefault();
-      this.form.requestSubmit();
+      this.form.requestSubmit(this.form.querySelector(name === "b" ? "button.main" : "[formaction]"));
     } else if (name === "Escape") {
       this.clear();
     }

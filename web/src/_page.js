@@ -81,8 +81,9 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   const content = document.getElementById("dialog-content");
   const query = new URLSearchParams(new FormData(form));
+  const action = event.submitter?.getAttribute("formaction") ?? form.getAttribute("action");
   try {
-    const answer = await fetch(`${form.getAttribute("action")}?${query}`, { headers: { "HX-Request": "true" } });
+    const answer = await fetch(`${action}?${query}`, { headers: { "HX-Request": "true" } });
     if (answer.headers.has("HX-Redirect")) return location.assign(answer.headers.get("HX-Redirect"));
     if (!answer.ok) return say(document.getElementById("toasts").dataset.refused);
     content.innerHTML = await answer.text();

@@ -62,7 +62,7 @@ def bind_page(request: Request, clip: Annotated[list[str] | None, Query()] = Non
 
 def _bind_form(request: Request, clips: tuple[str, ...], values: dict[str, str], problem: str | None) -> Response:
     station, visit = station_of(request), visit_of(request)
-    clips = _known(station, visit, clips)
+    clips = chosen_clips(station, visit, clips)
     with station.database.read() as session:
         rows = load_rows(session, visit.viewer, clips)
         recent = recent_targets(session, visit.viewer)
@@ -83,7 +83,7 @@ def _bind_form(request: Request, clips: tuple[str, ...], values: dict[str, str],
     return render(request, template, page, visit=visit, status=200 if problem is None else 409)
 
 
-def _known(station: Station, visit: Visit, clips: tuple[str, ...]) -> tuple[str, ...]:
+def chosen_clips(station: Station, visit: Visit, clips: tuple[str, ...]) -> tuple[str, ...]:
     """Return the clips chosen, all of which the visitor sees; raises RefusedError, NotFoundError."""
     wanted = [clip for clip in clips if is_id(clip)][: CLIPS_AT_ONCE + 1]
     with station.database.read() as session:
@@ -109,7 +109,7 @@ def bind_clips(
 ) -> Response:
     """Bind the clips chosen; the answer is a page, or for a dialog a line that says what was done."""
     station, visit = station_of(request), visit_of(request)
-    clips = _known(station, visit, tuple(dict.fromkeys(clip or ())))
+    clips = chosen_clips(station, visit, tuple(dict.fromkeys(clip or ())))
     number, title = first_given(new_number or []), first_given(new_title or [])
     values = {"kind": kind, "target": target, "new_number": number, "new_title": title, "none_reason": none_reason}
     values |= {"stage": stage, "note": note, "place": place, "sensitivity": sensitivity}
@@ -139,7 +139,8 @@ def bind_clips(
     with station.database.read() as session:
         made = checks.binding_state(session, bindings[0])
         state = checks.target_state(session, visit.viewer, made.target) if made and made.target else None
-    bound = BoundView(len(bindings), bindings, kind, state.number if state else None, none_reason or None)
+    number, action = (state.number if state else None), (made.action if made else None)
+    bound = BoundView(len(bindings), bindings, kind, number, none_reason or None, action)
     return render(request, "bound.html", bound, visit=visit)
 
 

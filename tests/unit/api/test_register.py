@@ -1,6 +1,7 @@
 """The clerk's list: its queues, and the register as a table for spreadsheets."""
 
 import csv
+import re
 from collections.abc import Callable
 from functools import partial
 
@@ -14,6 +15,7 @@ from station.records.terms import Role
 from tests.fakes.stations import FakeStation
 
 Browse = Callable[..., TestClient]
+HTMX = {"hx-request": "true"}
 
 
 def table(client: TestClient, query: str = "") -> list[dict[str, str]]:
@@ -62,3 +64,30 @@ def test_a_queue_is_shown_with_its_count_and_leads_to_its_clips(station: FakeSta
     queue = client.get("/clips?queue=damaged").text
     assert clip in queue and whole not in queue
     assert client.get("/clips?queue=nonsense").status_code == 200
+
+
+def test_many_clips_are_amended_after_a_preview_and_put_back_from_the_answer(
+    station: FakeStation, browse: Browse
+) -> None:
+    clips = [station.clip(), station.clip()]
+    client = browse(station.person("chen", Role.CLERK))
+    form = {"clip": clips, "field": "place", "place": "中山路", "step": "preview"}
+    size = station.size()
+    shown = client.post("/amend", data=form, headers=HTMX).text
+    assert station.size() == size and "将更正 2 件音像记录" in shown and shown.count("中山路") > 2
+    done = client.post("/amend", data={**form, "step": "apply"}, headers=HTMX).text
+    assert "已更正 2 件音像记录" in done and "<html" not in done
+    action = re.findall(r'hx-post="(/undo/\w+)"', done)[0]
+    assert "2 件音像记录已恢复原状" in client.post(action, headers=HTMX).text
+    again = client.post(action, headers=HTMX)
+    assert again.status_code == 409 and "没有可撤销的内容" in again.text
+
+
+def test_a_binding_made_in_the_dialog_can_be_undone_from_its_answer(station: FakeStation, browse: Browse) -> None:
+    clip = station.clip()
+    client = browse(station.person("chen", Role.CLERK))
+    form = {"clip": [clip], "kind": "case", "new_number": ["A-1"], "new_title": ["案"], "proves": ["现场"]}
+    done = client.post("/bind", data=form, headers=HTMX).text
+    client.post(re.findall(r'hx-post="(/undo/\w+)"', done)[0], headers=HTMX)
+    assert len(station.entries("clip.unbound")) == 1
+    assert '<p class="quoted">撤销</p>' in client.get(f"/clips/{clip}").text

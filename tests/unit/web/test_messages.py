@@ -49,6 +49,7 @@ _GROUPS: dict[str, Iterable[str]] = {
     "field": FIELDS,
     "register": COLUMNS,
     "queue": Queue,
+    "given_reason": ("undone", "superseded"),
     "queue_means": Queue,
     "doubt": ("clock_suspicious", "clock_unknown", "holder_ambiguous", "number_disagrees"),
     "history": (*HISTORY_CODES, *LOOK_CODES),
