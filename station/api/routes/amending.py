@@ -38,11 +38,13 @@ def amend_clips(
     true: Annotated[str, Form()] = "",
     reason: Annotated[str, Form()] = "",
 ) -> Response:
-    """Show what would become of each clip, or with `step` apply do it; the answer says what was done."""
+    """Show what would become of each clip; with `step` apply do it and say what was done, with change ask anew."""
     station, visit = station_of(request), visit_of(request)
     values = {"field": field, "place": place, "collector": collector, "collector_name": collector_name}
     values |= {"shown": shown, "true": true, "reason": reason}
     clips = chosen_clips(station, visit, tuple(dict.fromkeys(clip or ())))
+    if step == "change":
+        return _form(request, clips, values, None)
     try:
         wanted = _wanted(station, values)
         if step != "apply":

@@ -75,6 +75,8 @@ def test_many_clips_are_amended_after_a_preview_and_put_back_from_the_answer(
     size = station.size()
     shown = client.post("/amend", data=form, headers=HTMX).text
     assert station.size() == size and "将更正 2 件音像记录" in shown and shown.count("中山路") > 2
+    changing = client.post("/amend", data={**form, "step": "change"}, headers=HTMX).text
+    assert 'name="place" maxlength="200" value="中山路"' in changing and "将更正" not in changing
     done = client.post("/amend", data={**form, "step": "apply"}, headers=HTMX).text
     assert "已更正 2 件音像记录" in done and "<html" not in done
     action = re.findall(r'hx-post="(/undo/\w+)"', done)[0]
