@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, case, distinct, func, literal, or_, select
 from sqlmodel import Session
 
-from station.catalogue.clip_rows import PERSON, chunks, fetch, load_rows
+from station.catalogue.clip_rows import CHUNK, PERSON, chunks, fetch, load_rows
 from station.catalogue.folding import fold_number
 from station.catalogue.history_lines import target_history
 from station.catalogue.matching import ends_with, holds
+from station.catalogue.pinyin import asks_for_initials, has_initials
 from station.catalogue.search import named_target
 from station.catalogue.views import ClipRow, TargetDetail, TargetRow, Viewer
 from station.catalogue.visibility import (
@@ -29,6 +30,8 @@ from station.catalogue.visibility import (
 from station.errors import NotFoundError
 from station.records.terms import Role, TargetKind
 
+_BY_INITIALS = 3000  # the newest targets, which are looked through one by one for initials
+
 
 def list_targets(
     session: Session,
@@ -39,14 +42,14 @@ def list_targets(
     text: str | None = None,
     limit: int = 200,
 ) -> tuple[TargetRow, ...]:
-    """Return the targets the viewer may open, the newest first; `text` narrows to number or title."""
+    """Return the targets the viewer may open, the newest first; `text` narrows to number, title or its initials."""
     query = select(TARGET).where(visible_target(viewer))
     if kind is not None:
         query = query.where(TARGET.c.kind == kind)
     if status is not None:
         query = query.where(TARGET.c.status == status)
     if text is not None and text.strip():
-        query = query.where(named_target(text))
+        query = query.where(_named(session, visible_target(viewer), text))
     rows = fetch(session, query.order_by(TARGET.c.opened_at.desc(), TARGET.c.target.desc()).limit(limit))
     return _rows(session, viewer, rows)
 
@@ -54,14 +57,26 @@ def list_targets(
 def find_targets(session: Session, viewer: Viewer, text: str, limit: int = 12) -> tuple[TargetRow, ...]:
     """Return open targets for a picker, the best match first; without text the newest.
 
-    A whole number comes before the end of one (`12` finds …第0012号), that before any other part, a title last.
+    A whole number comes before the end of one (`12` finds …第0012号), that before any other part, a title last; two
+    letters or more also find a title by the initials of its pinyin.
     """
     bindable = and_(visible_target(viewer), TARGET.c.status == OPEN)
     newest = (TARGET.c.opened_at.desc(), TARGET.c.target.desc())
     query = select(TARGET).where(bindable)
     if text.strip():
-        query = query.where(named_target(text)).order_by(_closeness(text))
+        query = query.where(_named(session, bindable, text)).order_by(_closeness(text))
     return _rows(session, viewer, fetch(session, query.order_by(*newest).limit(limit)))
+
+
+def _named(session: Session, among: ColumnElement[bool], text: str) -> ColumnElement[bool]:
+    """Return the condition on `TARGET` that its title or number holds `text`, or its title has such pinyin initials."""
+    named = named_target(text)
+    if not asks_for_initials(text):
+        return named
+    newest = select(TARGET.c.target, TARGET.c.title).where(among, TARGET.c.title.is_not(None))
+    rows = fetch(session, newest.order_by(TARGET.c.opened_at.desc()).limit(_BY_INITIALS))
+    found = [row.target for row in rows if has_initials(row.title, text)]
+    return or_(named, TARGET.c.target.in_(found[:CHUNK]))
 
 
 def recent_targets(session: Session, viewer: Viewer, limit: int = 8) -> tuple[TargetRow, ...]:

@@ -139,8 +139,14 @@ def bind_clips(
     with station.database.read() as session:
         made = checks.binding_state(session, bindings[0])
         state = checks.target_state(session, visit.viewer, made.target) if made and made.target else None
-    number, action = (state.number if state else None), (made.action if made else None)
-    bound = BoundView(len(bindings), bindings, kind, number, none_reason or None, action)
+    bound = BoundView(
+        clips=len(bindings),
+        bindings=bindings,
+        kind=kind,
+        number=state.number if state else None,
+        none_reason=none_reason or None,
+        action=made.action if made else None,
+    )
     return render(request, "bound.html", bound, visit=visit)
 
 

@@ -197,3 +197,27 @@ def test_lists_of_targets_take_the_same_statements_however_long(catalogue: Catal
     for number in range(1, 6):
         catalogue.target(f"t{number}", handlers=("h",))
     assert statements() == one
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("zs", ["zhang"]),  # 张三
+        ("ZSsx", ["zhang"]),
+        ("sxx", ["shan"]),  # 单雄信 is read shan, which is not the usual reading
+        ("xc", ["zhang"]),  # inside a title: 嫌超
+        ("z", []),  # one letter is no initials
+        ("zx", []),
+        ("z1", []),
+    ],
+)
+def test_the_picker_finds_a_party_by_the_initials_of_its_pinyin(
+    catalogue: Catalogue, typed: str, found: list[str]
+) -> None:
+    catalogue.target("shan", "1", title="单雄信占道经营", opened_at=at(1))
+    catalogue.target("zhang", "2", title="张三涉嫌超限运输", opened_at=at(2))
+    catalogue.target("foreign", "3", title="张三涉嫌超限运输", unit="别的大队")
+    catalogue.target("blank", "4", opened_at=at(3))
+    with catalogue.read() as session:
+        assert [row.target for row in find_targets(session, viewer("officer"), typed)] == found
+        assert [row.target for row in list_targets(session, viewer("clerk"), text=typed)] == found
