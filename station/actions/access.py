@@ -158,8 +158,9 @@ def _due(session: Session, minute: str) -> list[Entry]:
 
 def _denied(refusal: looks.Refusals) -> AccessDenied:
     look = AccessDenied.Look(about=refusal.subject, route=refusal.route, minute=refusal.minute, reason=refusal.reason)
+    via = "api" if refusal.strength == "token" else "web"
     actor = Actor.model_validate(
-        {"person": refusal.person, "via": "web", "session": refusal.session, "strength": refusal.strength}
+        {"person": refusal.person, "via": via, "session": refusal.session, "strength": refusal.strength}
     )
     return AccessDenied(fact=AccessDenied.Fact(access=new_id(), count=refusal.count), look=look, actor=actor)
 

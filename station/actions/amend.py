@@ -44,8 +44,10 @@ class Amendment:
     reason: str = ""
 
 
-def acting_source(session: Session, viewer: Viewer, clips: Sequence[str]) -> Source:
-    """Return in what capacity the viewer speaks of these clips: the officer of all of them, or a clerk."""
+def acting_source(session: Session, viewer: Viewer, actor: Actor, clips: Sequence[str]) -> Source:
+    """Return in what capacity it is spoken of these clips: by a program, the officer of all of them, or a clerk."""
+    if actor.via == "api":
+        return Source.CASE_SYSTEM
     own = visible_clips(session, as_roles(viewer, frozenset({Role.OFFICER})), clips)
     return Source.OFFICER if len(own) == len(set(clips)) else Source.CLERK
 
@@ -65,7 +67,7 @@ def amend(custody: Custody, viewer: Viewer, actor: Actor, clip: str, amendment: 
         state = _state(session, as_roles(viewer, AMENDERS), clip)
         if state.submitted:
             raise ProblemError("submitted", "The case was submitted: changing it takes two people")
-        source = acting_source(session, viewer, [clip])
+        source = acting_source(session, viewer, actor, [clip])
         fact = ClipAmended.Fact(clip=clip, field=amendment.field, source=source, recorded_at=_time(amendment))
         return (
             ClipAmended(

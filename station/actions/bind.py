@@ -74,7 +74,7 @@ def bind(
         target, opening = _chosen_target(session, home, viewer, actor, request)
         former = checks.bindings_of(session, clips)
         fresh = _not_bound_yet(request, target, clips, former)
-        source = acting_source(session, viewer, clips)
+        source = acting_source(session, viewer, actor, clips)
         action = new_id()
         withdrawn = _superseded(request, fresh, former, actor)
         bound = [_bound(request, action, clip, target, source, actor) for clip in fresh]

@@ -71,6 +71,11 @@ def footage(home: Home, store: LocalStore, held: ClipBytes) -> Footage | None:
     return Footage(path, _PROXY_TYPE, f'"{held.sha256}-proxy"') if path.is_file() else None
 
 
+def original_type(held: ClipBytes) -> str:
+    """Return the type to send an original as, by our own sniff; for one that browsers don't play, plain bytes."""
+    return _TYPES.get((held.media, held.container), "application/octet-stream")
+
+
 def proxy_progress(session: Session, home: Home, held: ClipBytes) -> tuple[ProxyStage, int]:
     """Return how far the playable copy is, and its per mille; `none` where the original is played or nothing can be."""
     if held.playable != "proxy" or held.media == "photo" or blocked(held) is not None:

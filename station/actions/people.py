@@ -69,12 +69,12 @@ def add_person(
     described = _describe(new_id(), description, actor)
     person = described.fact.person
     wanted = _check_roles(roles)
-    agreeing = _verify_second(database, second)
+    agreeing = verify_second(database, second)
     token = secrets.new_token()
 
     def compose(session: Session) -> Sequence[Entry]:
         check_login_free(session, described)
-        agreed = _agree(session, actor, second, agreeing) if Role.ADMIN in wanted else None
+        agreed = agree(session, actor, second, agreeing) if Role.ADMIN in wanted else None
         accounts.add_link(session, person, token, clock.now())
         granted = (_granted(person, wanted, agreed, actor),) if wanted else ()
         return (described, *granted, _changed(person, "link_issued", actor))
@@ -103,7 +103,7 @@ def set_roles(
     Raises NotFoundError, ProblemError (roles_incompatible, last_admin, second_missing, second_wrong, code_wrong).
     """
     wanted = _check_roles(roles)
-    agreeing = _verify_second(database, second)
+    agreeing = verify_second(database, second)
 
     def compose(session: Session) -> Sequence[Entry]:
         state = _require(session, person)
@@ -113,7 +113,7 @@ def set_roles(
             _keep_an_admin(session, person)
         about_admin = Role.ADMIN in state.roles ^ wanted
         two = about_admin or person == actor.person
-        agreed = _agree(session, actor, second, agreeing) if two else None
+        agreed = agree(session, actor, second, agreeing) if two else None
         return (_granted(person, wanted, agreed, actor),)
 
     custody.append_from(compose)
@@ -126,7 +126,7 @@ def set_disabled(
 
     Raises NotFoundError, ProblemError (last_admin, second_missing, second_wrong, code_wrong).
     """
-    agreeing = _verify_second(database, second)
+    agreeing = verify_second(database, second)
 
     def compose(session: Session) -> Sequence[Entry]:
         state = _require(session, person)
@@ -135,7 +135,7 @@ def set_disabled(
         if Role.ADMIN in state.roles:
             if disabled:
                 _keep_an_admin(session, person)
-            _agree(session, actor, second, agreeing)
+            agree(session, actor, second, agreeing)
         if disabled:
             sessions.end_all_of(session, person)
             accounts.drop_links(session, person)
@@ -150,14 +150,14 @@ def issue_link(custody: Custody, database: Database, actor: Actor, person: str, 
     Raises NotFoundError, ProblemError (account_closed, second_missing, second_wrong, code_wrong).
     """
     token = secrets.new_token()
-    agreeing = _verify_second(database, second)
+    agreeing = verify_second(database, second)
 
     def compose(session: Session) -> Sequence[Entry]:
         state = _require(session, person)
         if state.disabled:
             raise ProblemError("account_closed", "The account is closed")
         if Role.ADMIN in state.roles:
-            _agree(session, actor, second, agreeing)
+            agree(session, actor, second, agreeing)
         accounts.add_link(session, person, token, clock.now())
         return (_changed(person, "link_issued", actor),)
 
@@ -197,7 +197,7 @@ def _keep_an_admin(session: Session, person: str) -> None:
         raise ProblemError("last_admin", "There must be one admin at least")
 
 
-def _verify_second(database: Database, second: Second) -> str | None:
+def verify_second(database: Database, second: Second) -> str | None:
     """Return the person whose log-in name and password were typed; hashing takes no lock of the database."""
     if not second.login:
         return None
@@ -210,7 +210,7 @@ def _verify_second(database: Database, second: Second) -> str | None:
     return state.person
 
 
-def _agree(session: Session, actor: Actor, second: Second, agreeing: str | None) -> str:
+def agree(session: Session, actor: Actor, second: Second, agreeing: str | None) -> str:
     """Return who agreed, for the ledger; raises ProblemError when nobody did."""
     if actor.via == "console":
         return "console"  # whoever sits at the machine can print a console code

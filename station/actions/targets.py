@@ -66,6 +66,29 @@ def open_target(custody: Custody, home: Home, viewer: Viewer, actor: Actor, want
     return made[-1]
 
 
+def ensure_target(
+    custody: Custody, home: Home, viewer: Viewer, actor: Actor, wanted: NewTarget
+) -> tuple[checks.TargetState, bool]:
+    """Return the case of that number, whatever has become of it, or the target just opened (True).
+
+    Raises what `find_or_open` raises.
+    """
+    found: list[tuple[checks.TargetState, bool]] = []
+
+    def compose(session: Session) -> Sequence[Entry]:
+        if wanted.kind == TargetKind.CASE:
+            known = checks.target_by_number(session, viewer, wanted.kind, fold_number(wanted.number))
+            if known is not None and known.visible:
+                found.append((known, False))
+                return ()
+        state, entries = find_or_open(session, home, viewer, actor, wanted)
+        found.append((state, True))
+        return entries
+
+    custody.append_from(compose)
+    return found[-1]
+
+
 def find_or_open(
     session: Session, home: Home, viewer: Viewer, actor: Actor, wanted: NewTarget
 ) -> tuple[checks.TargetState, Sequence[Entry]]:
@@ -81,11 +104,11 @@ def find_or_open(
             return known, ()
         if not allowed:
             raise ProblemError("case_unknown", "There is no such case, and this role does not open cases")
-        number, source = wanted.number.strip(), Source.CLERK
+        number, source = wanted.number.strip(), _source(actor, Source.CLERK)
     else:
         if not allowed:
             raise DeniedError(f"This role does not open a {wanted.kind}")
-        number, source = _next_number(session, home, wanted.kind), _own_source(viewer)
+        number, source = _next_number(session, home, wanted.kind), _source(actor, _own_source(viewer))
     _check_handlers(session, wanted.handlers)
     unit = viewer.unit or home.settings.unit
     entry = TargetOpened(
@@ -124,6 +147,11 @@ def _next_number(session: Session, home: Home, kind: TargetKind) -> str:
     day = clock.now().astimezone(home.zone).strftime("%Y%m%d")
     prefix = f"{_TEMPORARY[kind]}-{day}-"
     return f"{prefix}{checks.highest_number(session, prefix) + 1:03d}"
+
+
+def _source(actor: Actor, otherwise: Source) -> Source:
+    """Return who gave a number: a case system, when a program did it, whoever's name it acts in."""
+    return Source.CASE_SYSTEM if actor.via == "api" else otherwise
 
 
 def _own_source(viewer: Viewer) -> Source:

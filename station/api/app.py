@@ -1,7 +1,7 @@
 """The application: every route with its policy, behind one guard, over one station.
 
 Guarantees: it does not start when a route lacks a policy or a policy names no route; there are no routes but those of
-the table (no documentation pages, no schema); while it runs, refusals counted in past minutes reach the ledger, what
+the table (no documentation pages); while it runs, refusals counted in past minutes reach the ledger, what
 was appended is sealed, and sessions that ended are forgotten.
 """
 
@@ -21,7 +21,7 @@ from starlette.types import Scope
 
 from station import clock
 from station.actions import access
-from station.api import errors, policies
+from station.api import errors, policies, v1
 from station.api.auth import enforcer
 from station.api.context import Station
 from station.api.events import BoardFeed
@@ -47,7 +47,7 @@ from station.database import Database
 from station.errors import StationError
 from station.evidence.store import LocalStore
 from station.ledger import log
-from station.state import accounts, secrets, sessions
+from station.state import accounts, answers, secrets, sessions
 
 _TICK_SECONDS = 20.0
 _ASSETS = "/assets"
@@ -71,7 +71,9 @@ def create_app(home: Home, database: Database, custody: Custody, store: LocalSto
     attach(app, home, database, custody, store)
     served = [_add(app, method, path, function) for area in _AREAS for method, path, function in area.ROUTES]
     app.mount(_ASSETS, _Assets(directory=WEB_FOLDER / "dist"), name="assets")
-    policies.check_complete([*served, f"GET {_ASSETS}"])
+    programs = v1.create_api(app.state)
+    app.mount(v1.ROOT, programs, name="api")
+    policies.check_complete([*served, f"GET {_ASSETS}", *v1.served(programs)])
     app.add_exception_handler(StationError, errors.answer_station_error)
     app.add_exception_handler(RequestValidationError, errors.answer_invalid)
     app.add_exception_handler(HTTPException, errors.answer_http_error)
@@ -138,6 +140,7 @@ def tick(station: Station) -> None:
         with station.database.write() as session:
             sessions.drop_expired(session, station.idle, now)
             accounts.drop_expired(session, now)
+            answers.drop_expired(session, now)
         _seal(station)  # last: without a signer it fails, and the rest is done all the same
     except StationError as error:
         _logger.error("tick_failed", error=type(error).__name__, message=error.message)

@@ -130,14 +130,14 @@ class Enforcer:
         if not policies.allows(self.policy, roles, loopback=is_loopback(connection)):
             if visit is None:
                 raise NotLoggedInError(ended=_token(connection) is not None)
-            raise RefusedError(_about(self.policy, connection), "role")
+            raise RefusedError(about_of(self.policy, connection), "role")
         if self.policy.subject != Subject.NONE:
             assert visit is not None  # noqa: S101  subjects are checked on routes for persons only
             with station.database.read() as session:
-                _check_subject(session, visit, self.policy.subject, connection.path_params)
+                check_subject(session, visit, self.policy.subject, connection.path_params)
 
 
-def _about(policy: Policy, connection: HTTPConnection) -> str | None:
+def about_of(policy: Policy, connection: HTTPConnection) -> str | None:
     """Name the subject of a refusal, if what was typed as an address can be one at all."""
     if policy.subject == Subject.NONE:
         return None
@@ -145,7 +145,8 @@ def _about(policy: Policy, connection: HTTPConnection) -> str | None:
     return f"{policy.subject.value}:{value}" if is_id(value) else None
 
 
-def _check_subject(session: Session, visit: Visit, subject: Subject, params: dict[str, object]) -> None:
+def check_subject(session: Session, visit: Visit, subject: Subject, params: dict[str, object]) -> None:
+    """Refuse what of an address the visitor may not know; raises RefusedError, NotFoundError."""
     value = str(params.get(subject.value, ""))
     if not is_id(value):
         raise NotFoundError(f"There is no such {subject}")

@@ -35,7 +35,7 @@ from station.errors import (
 _logger = structlog.get_logger(__name__)
 
 # The first that fits; order matters, since the tree is searched from its leaves.
-_ANSWERS: Sequence[tuple[type[StationError], int, str]] = (
+ANSWERS: Sequence[tuple[type[StationError], int, str]] = (
     (NotFoundError, 404, "not_found"),
     (DeniedError, 403, "denied"),
     (ConflictError, 409, "conflict"),
@@ -45,7 +45,7 @@ _ANSWERS: Sequence[tuple[type[StationError], int, str]] = (
     (LedgerError, 503, "unavailable"),
     (StationError, 500, "internal"),
 )
-_HTTP_CODES = {400: "invalid", 404: "not_found", 405: "invalid", 413: "invalid", 422: "invalid", 429: "slow_down"}
+HTTP_CODES = {400: "invalid", 404: "not_found", 405: "invalid", 413: "invalid", 422: "invalid", 429: "slow_down"}
 # Which part of an address names what; the ledger's kinds of subjects.
 _SUBJECTS = ("clip", "target", "binding", "export", "person", "recorder", "holding")
 
@@ -63,12 +63,12 @@ def answer_station_error(request: Request, error: Exception) -> Response:
     if isinstance(error, SlowDownError):
         return _answer(request, visit, 429, "slow_down")
     if isinstance(error, DeniedError) and visit is not None:
-        _enter(request, visit, error)
+        enter_refusal(request, visit, error)
         if isinstance(error, RefusedError) and error.hidden:
             return _answer(request, visit, 404, "not_found")
-    status, code = next((status, code) for kind, status, code in _ANSWERS if isinstance(error, kind))
+    status, code = next((status, code) for kind, status, code in ANSWERS if isinstance(error, kind))
     if status >= 500:
-        _logger.error("failed", route=_route(request), error=type(error).__name__, message=error.message)
+        _logger.error("failed", route=route_of(request), error=type(error).__name__, message=error.message)
     problem = error.code if isinstance(error, ProblemError) else ""
     return _answer(request, visit, status, code, problem)
 
@@ -76,7 +76,7 @@ def answer_station_error(request: Request, error: Exception) -> Response:
 def answer_http_error(request: Request, error: Exception) -> Response:
     """Answer an error of the framework: no such route, method or file."""
     status = error.status_code if isinstance(error, HTTPException) else 400
-    return _answer(request, current_visit(request), status, _HTTP_CODES.get(status, "invalid"))
+    return _answer(request, current_visit(request), status, HTTP_CODES.get(status, "invalid"))
 
 
 def answer_invalid(request: Request, error: Exception) -> Response:
@@ -87,19 +87,19 @@ def answer_invalid(request: Request, error: Exception) -> Response:
 
 def answer_bug(request: Request, error: Exception) -> Response:
     """Answer what nobody foresaw; the trace goes to the service log."""
-    _logger.error("bug", route=_route(request), exc_info=error)
+    _logger.error("bug", route=route_of(request), exc_info=error)
     answer = _answer(request, None, 500, "internal")
     add_headers(answer.headers, request.scope)  # the framework answers bugs outside of the guard
     return answer
 
 
-def _enter(request: Request, visit: Visit, error: DeniedError) -> None:
+def enter_refusal(request: Request, visit: Visit, error: DeniedError) -> None:
     """Put a refusal into the ledger; one that can't be entered is an error of its own, and still a refusal."""
     if isinstance(error, RefusedError):
         about, reason = error.about, error.reason
     else:
         about, reason = _about(request), "role"
-    access.deny(station_of(request).custody, visit.actor, about, _route(request), reason)
+    access.deny(station_of(request).custody, visit.actor, about, route_of(request), reason)
 
 
 def _about(request: Request) -> str | None:
@@ -110,12 +110,13 @@ def _about(request: Request) -> str | None:
     return None
 
 
-def _route(request: Request) -> str:
+def route_of(request: Request) -> str:
+    """Return the route's pattern, never the address: a log-in link's address is its secret."""
     return str(getattr(request.state, "route", "(none)"))
 
 
 def _to_log_in(request: Request, error: NotLoggedInError) -> Response:
-    _logger.info("not_logged_in", route=_route(request), address=address_of(request))
+    _logger.info("not_logged_in", route=route_of(request), address=address_of(request))
     target = f"/login?next={quote(path_of(request), safe='')}" if request.method == "GET" else "/login"
     if error.ended:
         target += ("&" if "?" in target else "?") + "ended=1"

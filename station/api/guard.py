@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from station import clock
 
 BODY_BYTES = 1024 * 1024
+PROGRAMS = "/api/v1/"
 _logger = structlog.get_logger(__name__)
 
 _POLICY = "; ".join(
@@ -77,7 +78,7 @@ class Guard:
 
         try:
             if refusal is not None:
-                await PlainTextResponse(refusal[1], refusal[0])(scope, receive, send_guarded)
+                await _refuse(scope, *refusal)(scope, receive, send_guarded)
             else:
                 await self._app(scope, _bounded(receive), send_guarded)
         finally:
@@ -86,7 +87,9 @@ class Guard:
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         if not self._knows(headers.get("host", "")):
             return 421, "This station does not go by that name"
-        if scope["method"] not in ("GET", "HEAD") and not _from_our_pages(scope, headers):
+        # Programs bring a token of their own and no cookie counts there, so no browser can be talked into it.
+        program = scope["path"].startswith(PROGRAMS)
+        if not program and scope["method"] not in ("GET", "HEAD") and not _from_our_pages(scope, headers):
             return 403, "This request did not come from the station's own pages"
         length = headers.get("content-length", "0")
         if not length.isascii() or not length.isdigit() or int(length) > BODY_BYTES:
@@ -103,6 +106,13 @@ class Guard:
         if name in self._names:
             return True
         return self._any_address and _is_address(name)
+
+
+def _refuse(scope: Scope, status: int, words: str) -> Response:
+    if not scope["path"].startswith(PROGRAMS):
+        return PlainTextResponse(words, status)
+    problem = {"type": "about:blank", "title": words, "status": status}
+    return JSONResponse(problem, status, media_type="application/problem+json")
 
 
 def _bounded(receive: Receive) -> Receive:

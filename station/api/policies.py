@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from station.errors import ConfigError
 from station.records.terms import Role
+from station.state.tokens import Scope
 
 
 class Who(StrEnum):
@@ -34,11 +35,12 @@ class Subject(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One cell row of the matrix."""
+    """One cell row of the matrix; `scope` is what a program's token must hold besides (routes under /api/v1)."""
 
     who: Who
     roles: frozenset[Role] = frozenset()
     subject: Subject = Subject.NONE
+    scope: Scope | None = None
 
 
 _PUBLIC = Policy(Who.PUBLIC)
@@ -56,6 +58,10 @@ _EXPORTING = frozenset({Role.HANDLER, Role.APPROVER, Role.CLERK, Role.INSPECTOR}
 
 def _roles(*roles: Role, subject: Subject = Subject.NONE) -> Policy:
     return Policy(Who.ROLES, frozenset(roles), subject)
+
+
+def _token(scope: Scope, *roles: Role, subject: Subject = Subject.NONE) -> Policy:
+    return Policy(Who.ROLES, frozenset(roles), subject, scope)
 
 
 POLICIES: dict[str, Policy] = {
@@ -120,6 +126,20 @@ POLICIES: dict[str, Policy] = {
     "POST /holds": _roles(Role.CLERK, Role.HANDLER, Role.REVIEWER, Role.APPROVER, Role.INSPECTOR),
     "POST /holds/{hold}/lift": _roles(Role.APPROVER),
     "GET /ledger": _roles(Role.AUDITOR),
+    "GET /api/v1/openapi.json": _PUBLIC,
+    "GET /api/v1/token": _PERSON,
+    "GET /api/v1/log/checkpoint": _PERSON,
+    "GET /api/v1/cases": _token(Scope.CASES_READ, *_SEEING),
+    "GET /api/v1/cases/{target}": _token(Scope.CASES_READ, *_SEEING, subject=Subject.TARGET),
+    "POST /api/v1/cases": _token(Scope.CASES_WRITE, *_OPENING, Role.OFFICER),
+    "POST /api/v1/cases/{target}/resolution": _token(Scope.CASES_WRITE, *_OPENING, subject=Subject.TARGET),
+    "POST /api/v1/bindings": _token(Scope.CLIPS_WRITE, *_TAGGING),
+    "POST /api/v1/clips/{clip}/amendments": _token(Scope.CLIPS_WRITE, *_TAGGING, subject=Subject.CLIP),
+    "GET /api/v1/clips": _token(Scope.CLIPS_READ, *_SEEING),
+    "GET /api/v1/clips/{clip}": _token(Scope.CLIPS_READ, *_SEEING, subject=Subject.CLIP),
+    "GET /api/v1/clips/{clip}/original": _token(Scope.EVIDENCE_READ, *_SEEING, subject=Subject.CLIP),
+    "GET /api/v1/clips/{clip}/playable": _token(Scope.EVIDENCE_READ, *_SEEING, subject=Subject.CLIP),
+    "POST /api/v1/clips/{clip}/verification": _token(Scope.CLIPS_READ, *_SEEING, subject=Subject.CLIP),
     "GET /people": _roles(Role.ADMIN),
     "POST /people": _roles(Role.ADMIN),
     "POST /people/{person}/roles": _roles(Role.ADMIN),

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, case, distinct, func, literal, or_, select
+from sqlalchemy import ColumnElement, Row, and_, case, distinct, func, literal, or_, select, tuple_
 from sqlmodel import Session
 
 from station.catalogue.clip_rows import CHUNK, PERSON, chunks, fetch, load_rows
@@ -40,9 +40,13 @@ def list_targets(
     kind: str | None = None,
     status: str | None = None,
     text: str | None = None,
+    after: tuple[str, str] | None = None,
     limit: int = 200,
 ) -> tuple[TargetRow, ...]:
-    """Return the targets the viewer may open, the newest first; `text` narrows to number, title or its initials."""
+    """Return the targets the viewer may open, the newest first; `text` narrows to number, title or its initials.
+
+    `after` is (opened_at, target) of the last one of the page before.
+    """
     query = select(TARGET).where(visible_target(viewer))
     if kind is not None:
         query = query.where(TARGET.c.kind == kind)
@@ -50,6 +54,8 @@ def list_targets(
         query = query.where(TARGET.c.status == status)
     if text is not None and text.strip():
         query = query.where(_named(session, visible_target(viewer), text))
+    if after is not None:
+        query = query.where(tuple_(TARGET.c.opened_at, TARGET.c.target) < tuple_(*after))
     rows = fetch(session, query.order_by(TARGET.c.opened_at.desc(), TARGET.c.target.desc()).limit(limit))
     return _rows(session, viewer, rows)
 

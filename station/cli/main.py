@@ -21,6 +21,7 @@ from station.cli import (
     recorders,
     serving,
     slots,
+    tokens,
     verifying,
 )
 from station.cli.console import answer, complain, say, t
@@ -51,6 +52,7 @@ app.add_typer(anchors.anchor_app, name="anchor", help=t("Outside anchors: witnes
 app.add_typer(anchors.witness_app, name="witness", help=t("Being a witness of other stations' logs"))
 app.add_typer(recorders.app, name="recorder", help=t("Recorders that the dock may read"))
 app.add_typer(slots.app, name="slot", help=t("Which USB port is which slot"))
+app.add_typer(tokens.app, name="token", help=t("Tokens of programs: make, list, end"))
 app.add_typer(people.app, name="user", help=t("People who may log in"))
 app.add_typer(profiles.app, name="profiles", help=t("Firmware profiles"))
 

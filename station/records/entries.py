@@ -28,13 +28,14 @@ class Part(BaseModel):
 class Actor(Part):
     """Who did it, by opaque id, and how sure we are: `strength` is how the session was opened.
 
-    `person` None: the station itself, or somebody at its console (`via`), named by the operating system.
+    `person` None: the station itself, or somebody at its console (`via`), named by the operating system. `via` api: a
+    program in the person's name; `session` is then its token's id (`token.issued`).
     """
 
     person: str | None = None
-    via: Literal["web", "console", "station"]
+    via: Literal["web", "console", "station", "api"]
     session: str | None = None
-    strength: Literal["password", "link", "badge", "console", "none"] = "none"
+    strength: Literal["password", "link", "badge", "console", "token", "none"] = "none"
     os_user: str | None = None
 
 

@@ -76,6 +76,53 @@ class AccountChanged(Entry):
         return (f"person:{self.fact.person}",)
 
 
+class TokenIssued(Entry):
+    """A program may act in a person's name from now on, within scopes and until a day (`/api/v1`)."""
+
+    TYPE: ClassVar[str] = "token.issued"
+
+    class Fact(Part):
+        """The token's public id (not its secret); `second` as with roles: who agreed."""
+
+        token: str
+        person: str
+        scopes: tuple[str, ...]
+        expires_at: str
+        second: str | None = None
+
+    class Names(Part):
+        """What the program is called, and so what the token is for."""
+
+        name: str = Field(min_length=1, max_length=80)
+
+    fact: Fact
+    names: Names | None = None
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the token and whose name it acts in."""
+        return (f"token:{self.fact.token}", f"person:{self.fact.person}")
+
+
+class TokenRevoked(Entry):
+    """A program may no longer act in a person's name."""
+
+    TYPE: ClassVar[str] = "token.revoked"
+
+    class Fact(Part):
+        """The token's public id."""
+
+        token: str
+        person: str
+
+    fact: Fact
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the token and whose name it acted in."""
+        return (f"token:{self.fact.token}", f"person:{self.fact.person}")
+
+
 class SessionOpened(Entry):
     """Somebody logged in."""
 

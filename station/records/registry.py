@@ -34,6 +34,8 @@ ENTRY_TYPES: dict[str, type[Entry]] = {
         people_entries.PersonDescribed,
         people_entries.RolesGranted,
         people_entries.AccountChanged,
+        people_entries.TokenIssued,
+        people_entries.TokenRevoked,
         people_entries.SessionOpened,
         docking_entries.RecorderKnown,
         recorder_entries.RecorderEnrolled,

@@ -64,6 +64,41 @@ class ConsoleCode(Table, table=True):
     used_at: str | None = None
 
 
+class ApiToken(Table, table=True):
+    """What a program acts with under /api/v1, in a person's name; only a digest of its secret is kept.
+
+    `scopes` is separated by spaces; `name` says what the token is for; `revoked_at` None: in force until `expires_at`.
+    """
+
+    __tablename__: ClassVar[Any] = "state_api_token"
+    token: str = Field(primary_key=True)
+    token_hash: str = Field(unique=True)
+    name: str
+    person: str = Field(index=True)
+    scopes: str
+    created_at: str
+    created_by: str | None = None
+    expires_at: str
+    revoked_at: str | None = None
+    last_used_at: str | None = None
+    last_address: str = ""
+
+
+class ApiAnswer(Table, table=True):
+    """An answer that a repeated request with the same Idempotency-Key gets again; `status` None: still being made.
+
+    `fingerprint` is a digest of method, path and content of the first request.
+    """
+
+    __tablename__: ClassVar[Any] = "state_api_answer"
+    token: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    fingerprint: str
+    begun_at: str = Field(index=True)
+    status: int | None = None
+    body: str = ""
+
+
 class Shown(Table, table=True):
     """A clip whose poster was on a page sent to a session, and when that was last entered in the ledger."""
 

@@ -16,6 +16,7 @@ WITHHELD = (
     "account.",
     "person.",
     "session.",
+    "token.",
     "backup.",
     "blob.",
     "disposal.",

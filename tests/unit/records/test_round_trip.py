@@ -47,6 +47,7 @@ from station.records.export_entries import (
     ExportTaken,
 )
 from station.records.log_entries import FileCompared, KeyRotated, LogContinues, LogStarted, PayloadErased
+from station.records.people_entries import TokenIssued, TokenRevoked
 from station.records.reading import BadRange, RawName, RawTimes
 from station.records.recorder_entries import (
     ClockMeasured,
@@ -86,6 +87,13 @@ NAMES = ClipNames(
     police_number="000001",
 )
 MORE: tuple[Entry, ...] = (
+    TokenIssued(
+        fact=TokenIssued.Fact(
+            token="t1", person="p1", scopes=("clips:read",), expires_at="2027-02-21T00:00:00.000000Z", second="console"
+        ),
+        names=TokenIssued.Names(name="Case system"),
+    ),
+    TokenRevoked(fact=TokenRevoked.Fact(token="t1", person="p1")),
     LogStarted(fact=LogStarted.Fact(origin="evidence-station/x", software="evidence-station 0")),
     KeyRotated(fact=KeyRotated.Fact(old="x+aaaaaaaa+AQ==", new="x+bbbbbbbb+AQ==", store="file")),
     PayloadErased.model_validate({"fact": {"seq": 1, "part": "names", "digest": HEX, "ground": "court"}}),

@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from station.actions.recognise import Answer
-from station.api.errors import _ANSWERS, _HTTP_CODES
+from station.api.errors import ANSWERS, HTTP_CODES
 from station.api.phrases import PHRASES
 from station.api.register import COLUMNS
 from station.board import SlotState
@@ -54,10 +54,10 @@ _GROUPS: dict[str, Iterable[str]] = {
     "doubt": ("clock_suspicious", "clock_unknown", "holder_ambiguous", "number_disagrees"),
     "history": (*HISTORY_CODES, *LOOK_CODES),
     "entry": ENTRY_TYPES,
-    "denial": ("role", "not_visible", "suspected_secret"),
+    "denial": ("role", "not_visible", "suspected_secret", "scope"),
     "phrase": {phrase for phrases in PHRASES.values() for phrase in phrases},
-    "error": {*(code for _kind, _status, code in _ANSWERS), *_HTTP_CODES.values()},
-    "error_hint": {*(code for _kind, _status, code in _ANSWERS), *_HTTP_CODES.values()},
+    "error": {*(code for _kind, _status, code in ANSWERS), *HTTP_CODES.values()},
+    "error_hint": {*(code for _kind, _status, code in ANSWERS), *HTTP_CODES.values()},
     "outcome": ("sound", "damaged", "not_checked"),
     "finding": {code.partition(".")[0] for code in MESSAGES},
     "check_scope": ("case", "all"),
@@ -70,7 +70,8 @@ _GROUPS: dict[str, Iterable[str]] = {
     "blocked": ("suspected_secret", "disposed", "incomplete"),
     "identified_by": ("serial", "volume", "given", "folder"),
     "person_kind": ("officer", "auxiliary", "staff"),
-    "strength": ("password", "link", "console", "none"),
+    "strength": ("password", "link", "console", "token", "none"),
+    "token_state": ("revoked", "until"),
     "media": ("video", "audio", "photo"),
     "health_state": ("ok", "warn", "bad"),
     "disposal_blocked": (
