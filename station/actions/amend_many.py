@@ -84,7 +84,7 @@ def amend_many(custody: Custody, viewer: Viewer, actor: Actor, clips: Sequence[s
         if not chosen:
             raise ProblemError("nothing_changes", "None of these clips would be another afterwards")
         states = checks.said_of(session, chosen)
-        source = acting_source(session, viewer, chosen)
+        source = acting_source(session, viewer, actor, chosen)
         made = {clip: _made(wanted, states[clip]) for clip in chosen}
         changes = [Former(clip, wanted.field, states[clip].of(wanted.field), made[clip]) for clip in chosen]
         undos.remember(session, action, viewer.person, changes, clock.now())

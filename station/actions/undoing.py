@@ -96,7 +96,9 @@ def _field_back(field: Field) -> _Back:
         if _without_source(state.of(field)) != _without_source(former.made):
             return None  # changed since: what stands now is newer than what would be put back
         before = former.before
-        source = Source(before["source"]) if before.get("source") else acting_source(session, viewer, [former.clip])
+        source = (
+            Source(before["source"]) if before.get("source") else acting_source(session, viewer, actor, [former.clip])
+        )
         return amendment(former.clip, field, before, source, UNDONE, actor)
 
     return back
@@ -119,7 +121,7 @@ def _none_back(
         kind=TargetKind.NONE,
         none_reason=NoneReason(before["none_reason"]),
         stage=before["stage"],
-        source=acting_source(session, viewer, [former.clip]),
+        source=acting_source(session, viewer, actor, [former.clip]),
     )
     proves = tuple(Proof(text=text) for text in before["proves"])
     return ClipBound(fact=fact, text=ClipBound.Text(proves=proves, note=before["note"]), actor=actor)

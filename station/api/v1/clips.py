@@ -50,7 +50,7 @@ class ClipQuery(Given):
     collector: Id | None = Field(default=None, description="who recorded it, by id")
     recorder: Id | None = Field(default=None, description="by id")
     important: bool | None = Field(default=None, description="marked on the recorder itself")
-    damaged: bool | None = Field(default=None, description="found damaged when last verified")
+    queue: views.Queue | None = Field(default=None, description="what somebody has to look into, and why")
     time_from: str | None = Field(default=None, alias="from", description="recorded or taken in at or after, RFC 3339")
     time_to: str | None = Field(default=None, alias="to", description="recorded or taken in before, RFC 3339")
     q: Line | None = Field(default=None, max_length=200, description="words in names, places, cases, recorders, people")
@@ -69,7 +69,7 @@ def list_recordings(request: Request, query: Annotated[ClipQuery, Query()]) -> C
         time_from=utc(query.time_from),
         time_to=utc(query.time_to),
         target=query.case,
-        damaged=query.damaged,
+        queue=query.queue,
         text=(query.q or "").strip() or None,
     )
     with station.database.read() as session:

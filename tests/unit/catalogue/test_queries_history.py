@@ -46,7 +46,11 @@ def taken_in() -> docking_entries.ClipFact:
 
 def amended(field: Any, **parts: Any) -> case_entries.ClipAmended:
     fact = case_entries.ClipAmended.Fact(
-        clip="a", field=field, source=Source.CLERK, recorded_at=parts.pop("time", None)
+        clip="a",
+        field=field,
+        source=Source.CLERK,
+        recorded_at=parts.pop("time", None),
+        cleared=parts.pop("cleared", False),
     )
     return case_entries.ClipAmended(fact=fact, actor=BY_ME, **parts)
 
@@ -124,6 +128,8 @@ LINES: list[tuple[Entry, list[tuple[str, str]]]] = [
     (amended("time", time=NOON), [("clip:a", "clip.amended_time")]),
     (amended("place", place=Place(text="某地")), [("clip:a", "clip.amended_place")]),
     (amended("collector", people=PEOPLE), [("clip:a", "clip.amended_collector")]),
+    (amended("place", cleared=True), [("clip:a", "clip.cleared_place")]),
+    (amended("collector", cleared=True), [("clip:a", "clip.cleared_collector")]),
     (
         case_entries.ClipClassified(
             fact=case_entries.ClipClassified.Fact(clip="a", sensitivity=Sensitivity.PRIVACY),
@@ -248,6 +254,8 @@ WITHOUT_LINES = {
     log_entries.FileCompared,
     people_entries.PersonDescribed,
     people_entries.RolesGranted,
+    people_entries.TokenIssued,
+    people_entries.TokenRevoked,
     people_entries.AccountChanged,
     people_entries.SessionOpened,
     docking_entries.RecorderKnown,
