@@ -38,6 +38,7 @@ from station.api.routes import (
     exports,
     oversight,
     receipts,
+    searches,
     verifying,
     ways_in,
 )
@@ -51,7 +52,21 @@ from station.state import accounts, answers, secrets, sessions
 
 _TICK_SECONDS = 20.0
 _ASSETS = "/assets"
-_AREAS = (ways_in, dock, clips, binding, amending, cases, oversight, admin, receipts, verifying, exports, disposal)
+_AREAS = (
+    ways_in,
+    dock,
+    clips,
+    searches,
+    binding,
+    amending,
+    cases,
+    oversight,
+    admin,
+    receipts,
+    verifying,
+    exports,
+    disposal,
+)
 _STREAMS = frozenset({"GET /dock/events"})
 _logger = structlog.get_logger(__name__)
 

@@ -33,6 +33,7 @@ from station.catalogue.views import (
     TargetDetail,
     TargetRow,
 )
+from station.state.searches import Search
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,14 @@ class ClipsPage:
     posters: frozenset[str] = frozenset()
     """Clips of this page whose poster may be asked for; the others get an icon."""
     queues: tuple[tuple[Queue, int], ...] = ()
+    searches: tuple[Search, ...] = ()
     after: str = ""
     """Time of the last clip of the page before: its day has its heading already."""
+
+    @property
+    def query(self) -> str:
+        """What follows the `?` of the list's address, as kept searches have it."""
+        return self.address(cursor="").partition("?")[2]
 
     def address(self, path: str = "/clips", **changes: str) -> str:
         """Return the address of this list, or of `path`, with other values in its form; without the empty ones."""

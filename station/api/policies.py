@@ -84,6 +84,8 @@ POLICIES: dict[str, Policy] = {
     "GET /dockings/{docking}/receipt": _roles(Role.OFFICER, Role.CLERK, Role.ADMIN),
     "GET /today": _roles(Role.OFFICER),
     "GET /clips": _roles(*_SEEING),
+    "POST /searches": _roles(*_SEEING),
+    "POST /searches/{search}/forget": _roles(*_SEEING),
     "GET /register.csv": _roles(Role.CLERK, Role.INSPECTOR),
     "GET /clips/{clip}": _roles(*_SEEING, subject=Subject.CLIP),
     "GET /clips/{clip}/poster": _roles(*_SEEING, subject=Subject.CLIP),

@@ -131,6 +131,17 @@ class Undo(Table, table=True):
     made: str
 
 
+class SavedSearch(Table, table=True):
+    """A search of the list of recordings that a person keeps; `query` is what follows the `?` of its address."""
+
+    __tablename__: ClassVar[Any] = "state_saved_search"
+    search: str = Field(primary_key=True)
+    person: str = Field(index=True)
+    name: str
+    query: str
+    kept_at: str
+
+
 class Denial(Table, table=True):
     """Refusals of one person in one minute that are not in the ledger yet: `waiting` of them, the first one is."""
 

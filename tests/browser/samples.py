@@ -15,6 +15,7 @@ from station.board import SlotBoard
 from station.catalogue import exports, retaining, views
 from station.records.retention import load_rules
 from station.records.terms import EnforcementStage, NoneReason, Role, Sensitivity, TargetKind
+from station.state.searches import Search
 
 STAGES = tuple(stage.value for stage in EnforcementStage)
 REASONS = tuple(reason.value for reason in NoneReason)
@@ -105,6 +106,7 @@ ROWS = tuple(
     for row in ROWS
 )
 ROWS = tuple(sorted(ROWS, key=lambda row: row.sort_at, reverse=True))
+SEARCHES = (Search("s1", "中山路待整改", "q=%E4%B8%AD"), Search("s2", "本周未标记", "tagged=no&important=yes"))
 QUEUES = (
     (views.Queue.MISSING_FIELD, 31),
     (views.Queue.COLLECTOR, 4),
@@ -267,7 +269,9 @@ class Shown:
 
 def _clips(view: Any, rows: tuple[views.ClipRow, ...] = ROWS, **form: str) -> pages.ClipsPage:
     page = views.ClipPage(rows, 1286 if rows else 0, "abc" if rows else None)
-    return pages.ClipsPage(page, views.ClipFilter(), {"view": view, **form}, PEOPLE, RECORDERS, view, POSTERS, QUEUES)
+    return pages.ClipsPage(
+        page, views.ClipFilter(), {"view": view, **form}, PEOPLE, RECORDERS, view, POSTERS, QUEUES, SEARCHES
+    )
 
 
 def _group(number: int, count: int, **changes: Any) -> views.RecordingGroup:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from typing import Annotated
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Form
 from starlette.requests import Request
@@ -26,6 +27,7 @@ from station.catalogue.views import ClipDetail, ClipFilter, ClipRow, PersonView,
 from station.database import Session
 from station.ledger import log
 from station.records.terms import ClipStage, Role, Sensitivity
+from station.state import searches
 
 _PAGE_CLIPS = 60
 _UNIT_WIDE = frozenset({Role.CLERK, Role.INSPECTOR})
@@ -40,6 +42,7 @@ def clips_page(request: Request, cursor: str = "", view: str = "grid") -> Respon
     with station.database.read() as session:
         found = list_clips(session, visit.viewer, narrowed, cursor=cursor or None, limit=_PAGE_CLIPS)
         officers, recorders = _choices(station, session, visit)
+        kept = () if cursor else searches.list_all(session, visit.person.person)
         queues = () if cursor else _queues(session, visit.viewer, narrowed.queue)
     page = ClipsPage(
         list=found,
@@ -50,10 +53,18 @@ def clips_page(request: Request, cursor: str = "", view: str = "grid") -> Respon
         view="table" if view == "table" else "grid",
         posters=list_posters(station, visit, found.rows, "GET /clips"),
         queues=queues,
+        searches=kept,
         after=cursor_time(cursor) if cursor else "",
     )
     more = is_htmx(request) and bool(cursor)
     return render(request, "clips_rows.html" if more else "clips.html", page, visit=visit)
+
+
+def list_address(query: str) -> str:
+    """Return the address of the list for a query, of which only what narrows or lays it out is taken."""
+    given = dict(parse_qsl(query))
+    kept = {name: given[name] for name in _FORM if given.get(name)}
+    return f"/clips?{urlencode(kept)}" if kept else "/clips"
 
 
 def _narrowed(request: Request, station: Station) -> ClipFilter:

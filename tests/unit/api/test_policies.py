@@ -41,6 +41,8 @@ EXPECTED = {
     "GET /dockings/{docking}/receipt": "officer clerk admin",
     "GET /today": "officer",
     "GET /clips": SEEING,
+    "POST /searches": SEEING,
+    "POST /searches/{search}/forget": SEEING,
     "GET /register.csv": "clerk inspector",
     "GET /clips/{clip}": SEEING,
     "GET /clips/{clip}/poster": SEEING,

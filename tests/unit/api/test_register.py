@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Callable
 from functools import partial
+from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
@@ -93,3 +94,29 @@ def test_a_binding_made_in_the_dialog_can_be_undone_from_its_answer(station: Fak
     client.post(re.findall(r'hx-post="(/undo/\w+)"', done)[0], headers=HTMX)
     assert len(station.entries("clip.unbound")) == 1
     assert '<p class="quoted">撤销</p>' in client.get(f"/clips/{clip}").text
+
+
+def test_a_search_is_kept_by_its_person_and_forgotten(station: FakeStation, browse: Browse) -> None:
+    chen, other = browse(station.person("chen", Role.CLERK)), browse(station.person("zhao", Role.CLERK))
+    station.clip()
+    kept = chen.post("/searches", data={"name": "  待 整改 ", "query": "queue=damaged&q=中山路&cursor=x&next=//e"})
+    assert kept.headers["location"] == f"/clips?queue=damaged&q={quote('中山路')}"
+    assert 'href="/clips?queue=damaged&amp;q=' in chen.get("/clips").text and "待 整改" in chen.get("/clips").text
+    assert "待 整改" not in other.get("/clips").text
+    forget = re.findall(r'action="(/searches/\w+/forget)"', chen.get(kept.headers["location"]).text)[0]
+    assert other.post(forget).status_code == 404
+    assert chen.post(forget).status_code == 303
+    assert "待 整改" not in chen.get("/clips").text
+
+
+def test_a_search_of_the_same_name_takes_its_place_and_there_are_not_endlessly_many(
+    station: FakeStation, browse: Browse
+) -> None:
+    client = browse(station.person("chen", Role.CLERK))
+    for number in range(21):
+        answer = client.post("/searches", data={"name": f"n{number}", "query": f"q={number}"})
+    assert answer.status_code == 409
+    assert client.post("/searches", data={"name": "n3", "query": "q=again"}).status_code == 303
+    page = client.get("/clips").text
+    assert "q=again" in page and 'href="/clips?q=3"' not in page
+    assert client.post("/searches", data={"name": " ", "query": "q=1"}).status_code == 409
