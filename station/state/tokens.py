@@ -26,7 +26,6 @@ class Scope(StrEnum):
     CLIPS_READ = "clips:read"
     CLIPS_WRITE = "clips:write"
     EVIDENCE_READ = "evidence:read"
-    WEBHOOKS_WRITE = "webhooks:write"
 
 
 @dataclass(frozen=True, slots=True)
