@@ -35,7 +35,7 @@ _there: dict[str, str] = {}
 
 @pytest.fixture(scope="module")
 def description() -> Iterator[BaseSchema]:
-    """Yield the description of a station with a clip and a matter; their addresses are sent as often as made-up ones."""
+    """Yield the description of a station with a clip and a matter, both asked for as often as made-up ones."""
     with memory_station() as station:
         clerk = station.person("chen", Role.CLERK, Role.HANDLER)
         _, actor = station.session(clerk)
