@@ -34,6 +34,7 @@ from station.api.routes import (
     clips,
     disposal,
     dock,
+    dock_tagging,
     exports,
     oversight,
     receipts,
@@ -50,7 +51,7 @@ from station.state import accounts, secrets, sessions
 
 _TICK_SECONDS = 20.0
 _ASSETS = "/assets"
-_AREAS = (ways_in, dock, clips, binding, cases, oversight, admin, receipts, verifying, exports, disposal)
+_AREAS = (ways_in, dock, dock_tagging, clips, binding, cases, oversight, admin, receipts, verifying, exports, disposal)
 _STREAMS = frozenset({"GET /dock/events"})
 _logger = structlog.get_logger(__name__)
 

@@ -48,6 +48,7 @@ _ANSWERS: Sequence[tuple[type[StationError], int, str]] = (
 _HTTP_CODES = {400: "invalid", 404: "not_found", 405: "invalid", 413: "invalid", 422: "invalid", 429: "slow_down"}
 # Which part of an address names what; the ledger's kinds of subjects.
 _SUBJECTS = ("clip", "target", "binding", "export", "person", "recorder", "holding")
+_AT_DOCK = ("/dock/tagging", "/dock/alive", "/dock/done")
 
 
 class SlowDownError(RequestError):
@@ -116,6 +117,8 @@ def _route(request: Request) -> str:
 
 def _to_log_in(request: Request, error: NotLoggedInError) -> Response:
     _logger.info("not_logged_in", route=_route(request), address=address_of(request))
+    if _route(request).endswith(_AT_DOCK):  # a session at the dock ends soon; the way back in is the board
+        return RedirectResponse("/dock", 303)
     target = f"/login?next={quote(path_of(request), safe='')}" if request.method == "GET" else "/login"
     if error.ended:
         target += ("&" if "?" in target else "?") + "ended=1"

@@ -80,7 +80,10 @@ class DockPage:
 
 @dataclass(frozen=True, slots=True)
 class TodayPage:
-    """today.html, 今日标记. `phrases` maps a stage to message ids of ready-made 证明对象 phrases."""
+    """today.html, 今日标记. `phrases` maps a stage to message ids of ready-made 证明对象 phrases.
+
+    `at_dock`: entered by badge and PIN; the page returns to the board after `idle_seconds` without a touch.
+    """
 
     recordings: tuple[RecordingGroup, ...]
     recent: tuple[TargetRow, ...]
@@ -89,6 +92,19 @@ class TodayPage:
     phrases: dict[str, tuple[str, ...]]
     done_today: int = 0
     posters: frozenset[str] = frozenset()
+    action: str = "/bind"
+    at_dock: bool = False
+    idle_seconds: int = 0
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DockPinPage:
+    """dock_pin.html: badge and PIN at the dock. `choosing`: a start PIN was right, and another has to be chosen."""
+
+    badge: str = ""
+    problem: str | None = None
+    choosing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,6 +401,7 @@ class PeoplePage:
     second_needed: Literal["password", "console"]
     issued_link: str | None = None
     issued_for: str | None = None
+    issued_pin: str | None = None
     problem: str | None = None
     values: dict[str, str] = field(default_factory=dict)
 
@@ -408,7 +425,7 @@ class AlarmsPage:
 
 @dataclass(frozen=True, slots=True)
 class MePage:
-    """me.html: who I am, my sessions' end, my password. `done`: password_changed or None."""
+    """me.html: who I am, my sessions' end, my password. `done`: password_changed, pin_set or None."""
 
     person: PersonView
     since: str

@@ -14,7 +14,7 @@ from station.records.terms import Role
 
 
 class Who(StrEnum):
-    """Who may come at all. `kiosk`: the screen beside the slots (loopback), or anybody logged in."""
+    """Who may come at all. `kiosk`: a screen beside the slots (`kiosk_addresses`), or anybody logged in."""
 
     PUBLIC = "public"
     KIOSK = "kiosk"
@@ -34,11 +34,12 @@ class Subject(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One cell row of the matrix."""
+    """One cell row of the matrix. `at_dock`: also for a session opened by badge and PIN, which has no other route."""
 
     who: Who
     roles: frozenset[Role] = frozenset()
     subject: Subject = Subject.NONE
+    at_dock: bool = False
 
 
 _PUBLIC = Policy(Who.PUBLIC)
@@ -58,6 +59,9 @@ def _roles(*roles: Role, subject: Subject = Subject.NONE) -> Policy:
     return Policy(Who.ROLES, frozenset(roles), subject)
 
 
+_AT_DOCK = Policy(Who.ROLES, frozenset({Role.OFFICER}), at_dock=True)
+
+
 POLICIES: dict[str, Policy] = {
     "GET /": _PUBLIC,
     "GET /assets": _PUBLIC,
@@ -71,15 +75,23 @@ POLICIES: dict[str, Policy] = {
     "POST /logout": _PERSON,
     "GET /me": _PERSON,
     "POST /me/password": _PERSON,
+    "POST /me/pin": _PERSON,
     "GET /dock": _KIOSK,
     "GET /dock/slots": _KIOSK,
     "GET /dock/events": _KIOSK,
     "POST /dock/holder": _KIOSK,
+    "GET /dock/pin": _KIOSK,
+    "POST /dock/pin": _KIOSK,
+    "POST /dock/session": _KIOSK,
+    "GET /dock/tagging": _AT_DOCK,
+    "POST /dock/tagging": _AT_DOCK,
+    "POST /dock/alive": _AT_DOCK,
+    "POST /dock/done": _AT_DOCK,
     "GET /dockings/{docking}/receipt": _roles(Role.OFFICER, Role.CLERK, Role.ADMIN),
     "GET /today": _roles(Role.OFFICER),
     "GET /clips": _roles(*_SEEING),
     "GET /clips/{clip}": _roles(*_SEEING, subject=Subject.CLIP),
-    "GET /clips/{clip}/poster": _roles(*_SEEING, subject=Subject.CLIP),
+    "GET /clips/{clip}/poster": Policy(Who.ROLES, _SEEING, Subject.CLIP, at_dock=True),
     "GET /clips/{clip}/media": _roles(*_SEEING, subject=Subject.CLIP),
     "POST /clips/{clip}/open": _roles(Role.INSPECTOR, subject=Subject.CLIP),
     "POST /clips/{clip}/verify": _roles(*_SEEING, subject=Subject.CLIP),
@@ -120,6 +132,8 @@ POLICIES: dict[str, Policy] = {
     "POST /people": _roles(Role.ADMIN),
     "POST /people/{person}/roles": _roles(Role.ADMIN),
     "POST /people/{person}/link": _roles(Role.ADMIN),
+    "POST /people/{person}/pin": _roles(Role.ADMIN),
+    "POST /people/{person}/card": _roles(Role.ADMIN),
     "POST /people/{person}/disabled": _roles(Role.ADMIN),
     "GET /recorders": _roles(Role.CLERK, Role.ADMIN),
     "POST /recorders/{recorder}/issue": _roles(Role.CLERK, Role.ADMIN),
@@ -152,7 +166,7 @@ def check_complete(routes: Iterable[str]) -> None:
 
 
 def allows(policy: Policy, roles: frozenset[str] | None, *, loopback: bool) -> bool:
-    """Tell whether somebody may come: `roles` None is nobody known; `loopback` is the machine itself."""
+    """Tell whether somebody may come: `roles` None is nobody known; `loopback` is a screen beside the slots."""
     if policy.who == Who.PUBLIC:
         return True
     if policy.who == Who.KIOSK:

@@ -28,13 +28,15 @@ class Part(BaseModel):
 class Actor(Part):
     """Who did it, by opaque id, and how sure we are: `strength` is how the session was opened.
 
+    A badge alone opens none; `badge_pin` is badge and PIN at the dock, and such a session only tags.
+
     `person` None: the station itself, or somebody at its console (`via`), named by the operating system.
     """
 
     person: str | None = None
     via: Literal["web", "console", "station"]
     session: str | None = None
-    strength: Literal["password", "link", "badge", "console", "none"] = "none"
+    strength: Literal["password", "link", "badge", "badge_pin", "console", "none"] = "none"
     os_user: str | None = None
 
 
