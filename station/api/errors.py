@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from station.actions import access
 from station.actions.problems import ProblemError
-from station.api.auth import NotLoggedInError, RefusedError, address_of, current_visit
+from station.api.auth import NotLoggedInError, RefusedError, address_of, current_visit, is_kiosk
 from station.api.context import Visit, station_of
 from station.api.guard import add_headers
 from station.api.pages import ErrorPage
@@ -117,7 +117,9 @@ def _route(request: Request) -> str:
 
 def _to_log_in(request: Request, error: NotLoggedInError) -> Response:
     _logger.info("not_logged_in", route=_route(request), address=address_of(request))
-    if _route(request).endswith(_AT_DOCK):  # a session at the dock ends soon; the way back in is the board
+    if _route(request).endswith(_AT_DOCK) and is_kiosk(
+        request
+    ):  # a session at the dock ends soon; the way back in is the board
         return RedirectResponse("/dock", 303)
     target = f"/login?next={quote(path_of(request), safe='')}" if request.method == "GET" else "/login"
     if error.ended:

@@ -2,7 +2,7 @@
 // has the focus. <pin-pad> is for fingers. <dock-session> returns to the board when nobody touches the page any more;
 // the station ends the session by its own clock, whatever happens here.
 
-const keyMilliseconds = 100;
+const keyMilliseconds = 1000; // readers take some 10 ms; whoever types the number on the badge is welcome as well
 const shortest = 4;
 const warnSeconds = 15;
 const aliveSeconds = 10;
@@ -36,6 +36,13 @@ class PinPad extends HTMLElement {
       event.preventDefault();
       fields[0].focus();
     });
+    // A badge left in its field is gone with the page when nobody goes on.
+    const wait = () => {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => location.assign(this.dataset.board), Number(this.dataset.seconds) * 1000);
+    };
+    for (const name of ["pointerdown", "keydown"]) document.addEventListener(name, wait, { passive: true });
+    wait();
     for (const sign of ["1", "2", "3", "4", "5", "6", "7", "8", "9", "", "0", "⌫"]) {
       const key = document.createElement(sign ? "button" : "span");
       if (sign) {
@@ -68,6 +75,8 @@ class DockSession extends HTMLElement {
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.form.requestSubmit();
     });
+    // Recordings are chosen already: the keyboard begins at what they belong to.
+    document.querySelector("tagging-form input[name=kind]:checked")?.focus({ preventScroll: true });
     this.timer = setInterval(() => this.tick(), 500);
   }
 

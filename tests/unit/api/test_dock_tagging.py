@@ -1,9 +1,11 @@
 """Badge and PIN at the dock: who gets in, what they may do there, and when it ends."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from fastapi import FastAPI
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from starlette.testclient import TestClient
@@ -12,6 +14,7 @@ from station import clock
 from station.actions import dock_entry
 from station.actions.problems import ProblemError
 from station.catalogue.views import Viewer
+from station.config import Settings
 from station.records.terms import Role
 from tests.fakes.stations import CONSOLE, PASSWORD, FakeStation
 
@@ -136,6 +139,20 @@ def test_nobody_enters_by_badge_from_elsewhere(station: FakeStation, browse: Bro
     answer = browse(viewer, address="192.0.2.7").post("/dock/session", data={"badge": "110235", "pin": PIN})
     assert answer.status_code == 409
     assert browse(address="192.0.2.7").get("/dock/pin").status_code == 303
+
+
+def test_addresses_set_as_screens_see_the_board_and_open_sessions(
+    station: FakeStation, application: FastAPI, browse: Browse
+) -> None:
+    officer(station)
+    settings = Settings.model_validate({"kiosk_addresses": ["192.0.2.16/28", "2001:db8::7"]})
+    station.home = replace(station.home, settings=settings)
+    station.attach_to(application)
+    for address, status in (("192.0.2.17", 200), ("2001:db8::7", 200), ("192.0.2.7", 303), ("2001:db8::8", 303)):
+        assert browse(address=address).get("/dock").status_code == status, address
+    client = browse(address="192.0.2.17")
+    client.post("/dock/session", data={"badge": "110235", "pin": PIN})
+    assert client.get("/dock/tagging").status_code == 200
 
 
 @pytest.mark.parametrize(("badge", "pin"), [("999999", PIN), ("", PIN), ("110235", "0000"), ("110235", "")])
