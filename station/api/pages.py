@@ -69,13 +69,15 @@ class FirstPage:
 class DockPage:
     """dock.html and its fragment dock_slots.html: `slots[i]` is slot i + 1, None when nothing is there.
 
-    `entered`: `issue` or `return`, after a line of the register was entered by badge.
+    `entered`: `issue` or `return`, after a line of the register was entered by badge. `kiosk`: at a screen beside the
+    slots, where a badge opens a session.
     """
 
     slots: tuple[SlotBoard | None, ...]
     dockings: tuple[DockingView, ...] = ()
     problem: str | None = None
     entered: str | None = None
+    kiosk: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 // has the focus. <pin-pad> is for fingers. <dock-session> returns to the board when nobody touches the page any more;
 // the station ends the session by its own clock, whatever happens here.
 
-const keyMilliseconds = 1000; // readers take some 10 ms; whoever types the number on the badge is welcome as well
+// A reader takes some 10 ms a sign; whoever types the number on the badge is as welcome.
+const keyMilliseconds = 1000;
 const shortest = 4;
 const warnSeconds = 15;
 const aliveSeconds = 10;

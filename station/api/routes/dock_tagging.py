@@ -109,7 +109,9 @@ def stay(request: Request) -> Response:
 
 
 def done(request: Request) -> Response:
-    """完成: end the session and return to the board."""
+    """完成: end the session and return to the board; one that was opened by password goes on."""
+    if not visit_of(request).at_dock:
+        return RedirectResponse("/today", 303)
     log_out(station_of(request).database, visit_of(request).session.session)
     response = RedirectResponse("/dock", 303)
     drop_cookie(response)

@@ -139,6 +139,8 @@ def test_nobody_enters_by_badge_from_elsewhere(station: FakeStation, browse: Bro
     answer = browse(viewer, address="192.0.2.7").post("/dock/session", data={"badge": "110235", "pin": PIN})
     assert answer.status_code == 409
     assert browse(address="192.0.2.7").get("/dock/pin").status_code == 303
+    assert "/dock/pin" not in browse(viewer, address="192.0.2.7").get("/dock").text
+    assert "/dock/pin" in browse(address=SCREEN).get("/dock").text
 
 
 def test_addresses_set_as_screens_see_the_board_and_open_sessions(
