@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, ValidationError
 
 from station.digest import new_hasher
 from station.errors import ConfigError, HomeError
@@ -66,6 +66,9 @@ class Settings(BaseModel):
     parser_user: str = Field(default="nobody", description="whom parsers of hostile data become when started by root")
     service_group: str = Field(
         default="", description="group of the station's users where each process has its own (systemd); empty: one user"
+    )
+    kiosk_addresses: tuple[IPvAnyNetwork, ...] = Field(
+        default=(), description="addresses or networks of dock screens, beside this machine: the board without log-in"
     )
     session_minutes: int = Field(default=30, ge=1, description="idle minutes until a session ends")
     locale: str = Field(default="zh_CN", pattern=r"^(zh_CN|en)$")

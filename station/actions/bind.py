@@ -35,6 +35,8 @@ BINDERS = frozenset({Role.OFFICER, Role.CLERK})
 class BindRequest:
     """What is bound to what. Either `target`, or `new` (a number for a case, a title for the rest), or `none_reason`.
 
+    `untagged_only` leaves out clips that are bound already.
+
     `whole_recordings` takes all segments of each clip's recording. `sensitivity` None leaves each clip's class, an
     empty `place` each clip's place; coordinates that a clip has stay beside the words.
     """
@@ -50,6 +52,7 @@ class BindRequest:
     sensitivity: Sensitivity | None = None
     place: str = ""
     whole_recordings: bool = True
+    untagged_only: bool = False
 
 
 def bind(
@@ -73,6 +76,8 @@ def bind(
         clips = _chosen_clips(session, viewer, request)
         target, opening = _chosen_target(session, home, viewer, actor, request)
         former = checks.bindings_of(session, clips)
+        if request.untagged_only:
+            clips, former = _without_bound(clips, former), ()
         fresh = _not_bound_yet(request, target, clips, former)
         source = acting_source(session, viewer, actor, clips)
         action = new_id()
@@ -149,6 +154,14 @@ def _not_bound_yet(
     if not fresh:
         raise ProblemError("already_bound", "All these clips are bound in just this way already")
     return fresh
+
+
+def _without_bound(clips: Sequence[str], former: Sequence[checks.BindingState]) -> tuple[str, ...]:
+    bound = {binding.clip for binding in former}
+    left = tuple(clip for clip in clips if clip not in bound)
+    if not left:
+        raise ProblemError("already_bound", "All these clips are tagged already")
+    return left
 
 
 def _superseded(

@@ -23,7 +23,7 @@ from station.records.people_entries import AccountChanged, PersonDescribed, Role
 from station.records.terms import Role
 from station.state import accounts, secrets, sessions
 
-Strength = Literal["password", "link", "console"]
+Strength = Literal["password", "link", "console", "badge_pin"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,13 @@ def log_in(custody: Custody, database: Database, login: str, password: str, addr
     if person is None or person.disabled or not matches:
         raise _login_wrong()
 
-    def still_so(session: Session) -> None:
+    def still_so(session: Session) -> Sequence[Entry]:
         now = checks.person_state(session, person.person)
         if now is None or now.disabled or accounts.password_hash(session, person.person) != stored:
             raise _login_wrong()
+        return ()
 
-    return _open(custody, person.person, "password", address, still_so)
+    return open_session(custody, person.person, "password", address, still_so)
 
 
 def _login_wrong() -> ProblemError:
@@ -83,14 +84,15 @@ def enter_by_link(custody: Custody, database: Database, token: str, password: st
     _check_password(password, state.login if state else "")
     stored = secrets.hash_password(password)
 
-    def use(session: Session) -> None:
+    def use(session: Session) -> Sequence[Entry]:
         now = checks.person_state(session, person)
         if now is None or now.disabled or not accounts.use_link(session, token, clock.now()):
             raise _link_invalid()
         accounts.set_password_hash(session, person, stored)
         sessions.end_all_of(session, person)
+        return ()
 
-    return _open(custody, person, "link", address, use, password_set=True)
+    return open_session(custody, person, "link", address, use, password_set=True)
 
 
 def _link_invalid() -> ProblemError:
@@ -249,21 +251,22 @@ class _Opening:
         return SessionOpened(fact=SessionOpened.Fact(session=self.opened.session), actor=self.actor)
 
 
-def _open(
+def open_session(
     custody: Custody,
     person: str,
     strength: Strength,
     address: str,
-    check: Callable[[Session], None],
+    check: Callable[[Session], Sequence[Entry]],
     *,
     password_set: bool = False,
 ) -> OpenedSession:
+    """Open a session if `check`, called in the same transaction, raises nothing; what it returns is entered before."""
     opening = _Opening(person, strength, address)
 
     def compose(session: Session) -> Sequence[Entry]:
-        check(session)
+        before = check(session)
         chosen = (_password_set(person, opening.actor),) if password_set else ()
-        return (*chosen, opening.keep(session))
+        return (*before, *chosen, opening.keep(session))
 
     custody.append_from(compose)
     return opening.opened

@@ -35,6 +35,7 @@ from station.api.routes import (
     clips,
     disposal,
     dock,
+    dock_tagging,
     exports,
     oversight,
     receipts,
@@ -55,6 +56,7 @@ _ASSETS = "/assets"
 _AREAS = (
     ways_in,
     dock,
+    dock_tagging,
     clips,
     searches,
     binding,

@@ -14,16 +14,18 @@ from station import clock
 from station.actions.login import OpenedSession
 from station.api import policies
 from station.api.context import Station, Visit, station_of, visit_or_none
-from station.api.policies import Policy, Subject
+from station.api.policies import Policy, Subject, Who
 from station.catalogue import checks
 from station.catalogue.clips import visible_clips
 from station.catalogue.exports import export_exists, export_row
 from station.catalogue.people import person
 from station.catalogue.views import Viewer
+from station.catalogue.visibility import as_roles
 from station.database import Session
 from station.digest import is_id
 from station.errors import DeniedError, NotFoundError, RequestError
 from station.records.entries import Actor
+from station.records.terms import Role
 from station.state import sessions
 
 _COOKIE = "station_session"
@@ -54,6 +56,17 @@ def is_loopback(connection: HTTPConnection) -> bool:
         return ipaddress.ip_address(address_of(connection)).is_loopback
     except ValueError:
         return False
+
+
+def is_kiosk(connection: HTTPConnection) -> bool:
+    """Tell whether the request comes from a screen beside the slots: this very machine, or an address set as one."""
+    if is_loopback(connection):
+        return True
+    try:
+        address = ipaddress.ip_address(address_of(connection))
+    except ValueError:
+        return False
+    return any(address in network for network in station_of(connection).home.settings.kiosk_addresses)
 
 
 def address_of(connection: HTTPConnection) -> str:
@@ -96,10 +109,14 @@ def find_visit(station: Station, connection: HTTPConnection) -> Visit | None:
         who = person(session, found.person) if found else None
     if found is None or who is None or who.disabled:
         return None
+    if found.strength == sessions.DOCK and not (is_kiosk(connection) and found.address == address_of(connection)):
+        return None
     if found.stale:
         with station.database.write() as session:
             sessions.touch(session, found.session, now)
     viewer = Viewer(person=who.person, roles=frozenset(who.roles), unit=who.unit)
+    if found.strength == sessions.DOCK:
+        viewer = as_roles(viewer, frozenset({Role.OFFICER}))
     actor = Actor.model_validate(
         {"person": who.person, "via": "web", "session": found.session, "strength": found.strength}
     )
@@ -124,10 +141,15 @@ class Enforcer:
         if self.route.startswith("POST "):
             station.pulse.beat()
         visit = find_visit(station, connection)
-        connection.state.visit = visit
         connection.state.route = self.route
+        if visit is not None and visit.at_dock and not self.policy.at_dock:
+            if self.policy.who not in (Who.PUBLIC, Who.KIOSK):
+                connection.state.visit = visit
+                raise RefusedError(_about(self.policy, connection), "dock_session")
+            visit = None  # the board and the like show nothing personal, whoever left a session open
+        connection.state.visit = visit
         roles = visit.viewer.roles if visit else None
-        if not policies.allows(self.policy, roles, loopback=is_loopback(connection)):
+        if not policies.allows(self.policy, roles, loopback=is_kiosk(connection)):
             if visit is None:
                 raise NotLoggedInError(ended=_token(connection) is not None)
             raise RefusedError(about_of(self.policy, connection), "role")

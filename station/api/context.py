@@ -21,7 +21,7 @@ from station.custody import Custody
 from station.database import Database, Session
 from station.evidence.store import LocalStore
 from station.records.entries import Actor
-from station.state.sessions import OpenSession
+from station.state.sessions import DOCK, OpenSession
 
 _STALE_SECONDS = 5.0
 _ANSWERS = 200
@@ -36,6 +36,11 @@ class Visit:
     person: PersonView
     viewer: Viewer
     actor: Actor
+
+    @property
+    def at_dock(self) -> bool:
+        """Tell whether the session was opened by badge and PIN: it tags, and does nothing else."""
+        return self.session.strength == DOCK
 
 
 class Pulse:

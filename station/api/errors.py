@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from station.actions import access
 from station.actions.problems import ProblemError
-from station.api.auth import NotLoggedInError, RefusedError, address_of, current_visit
+from station.api.auth import NotLoggedInError, RefusedError, address_of, current_visit, is_kiosk
 from station.api.context import Visit, station_of
 from station.api.guard import add_headers
 from station.api.pages import ErrorPage
@@ -48,6 +48,7 @@ ANSWERS: Sequence[tuple[type[StationError], int, str]] = (
 HTTP_CODES = {400: "invalid", 404: "not_found", 405: "invalid", 413: "invalid", 422: "invalid", 429: "slow_down"}
 # Which part of an address names what; the ledger's kinds of subjects.
 _SUBJECTS = ("clip", "target", "binding", "export", "person", "recorder", "holding")
+_AT_DOCK = ("/dock/tagging", "/dock/alive", "/dock/done")
 
 
 class SlowDownError(RequestError):
@@ -117,6 +118,8 @@ def route_of(request: Request) -> str:
 
 def _to_log_in(request: Request, error: NotLoggedInError) -> Response:
     _logger.info("not_logged_in", route=route_of(request), address=address_of(request))
+    if route_of(request).endswith(_AT_DOCK) and is_kiosk(request):
+        return RedirectResponse("/dock", 303)  # a session at the dock ends soon; the way back in is the board
     target = f"/login?next={quote(path_of(request), safe='')}" if request.method == "GET" else "/login"
     if error.ended:
         target += ("&" if "?" in target else "?") + "ended=1"

@@ -73,18 +73,23 @@ class FirstPage:
 class DockPage:
     """dock.html and its fragment dock_slots.html: `slots[i]` is slot i + 1, None when nothing is there.
 
-    `entered`: `issue` or `return`, after a line of the register was entered by badge.
+    `entered`: `issue` or `return`, after a line of the register was entered by badge. `kiosk`: at a screen beside the
+    slots, where a badge opens a session.
     """
 
     slots: tuple[SlotBoard | None, ...]
     dockings: tuple[DockingView, ...] = ()
     problem: str | None = None
     entered: str | None = None
+    kiosk: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class TodayPage:
-    """today.html, 今日标记. `phrases` maps a stage to message ids of ready-made 证明对象 phrases."""
+    """today.html, 今日标记. `phrases` maps a stage to message ids of ready-made 证明对象 phrases.
+
+    `at_dock`: entered by badge and PIN; the page returns to the board after `idle_seconds` without a touch.
+    """
 
     recordings: tuple[RecordingGroup, ...]
     recent: tuple[TargetRow, ...]
@@ -93,6 +98,19 @@ class TodayPage:
     phrases: dict[str, tuple[str, ...]]
     done_today: int = 0
     posters: frozenset[str] = frozenset()
+    action: str = "/bind"
+    at_dock: bool = False
+    idle_seconds: int = 0
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DockPinPage:
+    """dock_pin.html: badge and PIN at the dock. `choosing`: a start PIN was right, and another has to be chosen."""
+
+    badge: str = ""
+    problem: str | None = None
+    choosing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,6 +444,7 @@ class PeoplePage:
     second_needed: Literal["password", "console"]
     issued_link: str | None = None
     issued_for: str | None = None
+    issued_pin: str | None = None
     problem: str | None = None
     values: dict[str, str] = field(default_factory=dict)
 
@@ -449,7 +468,7 @@ class AlarmsPage:
 
 @dataclass(frozen=True, slots=True)
 class MePage:
-    """me.html: who I am, my sessions' end, my password. `done`: password_changed or None."""
+    """me.html: who I am, my sessions' end, my password. `done`: password_changed, pin_set or None."""
 
     person: PersonView
     since: str

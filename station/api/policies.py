@@ -15,7 +15,7 @@ from station.state.tokens import Scope
 
 
 class Who(StrEnum):
-    """Who may come at all. `kiosk`: the screen beside the slots (loopback), or anybody logged in."""
+    """Who may come at all. `kiosk`: a screen beside the slots (`kiosk_addresses`), or anybody logged in."""
 
     PUBLIC = "public"
     KIOSK = "kiosk"
@@ -35,12 +35,17 @@ class Subject(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One cell row of the matrix; `scope` is what a program's token must hold besides (routes under /api/v1)."""
+    """One cell row of the matrix.
+
+    `scope` is what a program's token must hold besides (routes under /api/v1). `at_dock`: also for a session opened by
+    badge and PIN, which has no other route.
+    """
 
     who: Who
     roles: frozenset[Role] = frozenset()
     subject: Subject = Subject.NONE
     scope: Scope | None = None
+    at_dock: bool = False
 
 
 _PUBLIC = Policy(Who.PUBLIC)
@@ -64,6 +69,9 @@ def _token(scope: Scope, *roles: Role, subject: Subject = Subject.NONE) -> Polic
     return Policy(Who.ROLES, frozenset(roles), subject, scope)
 
 
+_AT_DOCK = Policy(Who.ROLES, frozenset({Role.OFFICER}), at_dock=True)
+
+
 POLICIES: dict[str, Policy] = {
     "GET /": _PUBLIC,
     "GET /assets": _PUBLIC,
@@ -77,10 +85,18 @@ POLICIES: dict[str, Policy] = {
     "POST /logout": _PERSON,
     "GET /me": _PERSON,
     "POST /me/password": _PERSON,
+    "POST /me/pin": _PERSON,
     "GET /dock": _KIOSK,
     "GET /dock/slots": _KIOSK,
     "GET /dock/events": _KIOSK,
     "POST /dock/holder": _KIOSK,
+    "GET /dock/pin": _KIOSK,
+    "POST /dock/pin": _KIOSK,
+    "POST /dock/session": _KIOSK,
+    "GET /dock/tagging": _AT_DOCK,
+    "POST /dock/tagging": _AT_DOCK,
+    "POST /dock/alive": _AT_DOCK,
+    "POST /dock/done": _AT_DOCK,
     "GET /dockings/{docking}/receipt": _roles(Role.OFFICER, Role.CLERK, Role.ADMIN),
     "GET /today": _roles(Role.OFFICER),
     "GET /clips": _roles(*_SEEING),
@@ -88,7 +104,7 @@ POLICIES: dict[str, Policy] = {
     "POST /searches/{search}/forget": _roles(*_SEEING),
     "GET /register.csv": _roles(Role.CLERK, Role.INSPECTOR),
     "GET /clips/{clip}": _roles(*_SEEING, subject=Subject.CLIP),
-    "GET /clips/{clip}/poster": _roles(*_SEEING, subject=Subject.CLIP),
+    "GET /clips/{clip}/poster": Policy(Who.ROLES, _SEEING, Subject.CLIP, at_dock=True),
     "GET /clips/{clip}/media": _roles(*_SEEING, subject=Subject.CLIP),
     "POST /clips/{clip}/open": _roles(Role.INSPECTOR, subject=Subject.CLIP),
     "POST /clips/{clip}/verify": _roles(*_SEEING, subject=Subject.CLIP),
@@ -146,6 +162,8 @@ POLICIES: dict[str, Policy] = {
     "POST /people": _roles(Role.ADMIN),
     "POST /people/{person}/roles": _roles(Role.ADMIN),
     "POST /people/{person}/link": _roles(Role.ADMIN),
+    "POST /people/{person}/pin": _roles(Role.ADMIN),
+    "POST /people/{person}/card": _roles(Role.ADMIN),
     "POST /people/{person}/disabled": _roles(Role.ADMIN),
     "GET /recorders": _roles(Role.CLERK, Role.ADMIN),
     "POST /recorders/{recorder}/issue": _roles(Role.CLERK, Role.ADMIN),
@@ -178,7 +196,7 @@ def check_complete(routes: Iterable[str]) -> None:
 
 
 def allows(policy: Policy, roles: frozenset[str] | None, *, loopback: bool) -> bool:
-    """Tell whether somebody may come: `roles` None is nobody known; `loopback` is the machine itself."""
+    """Tell whether somebody may come: `roles` None is nobody known; `loopback` is a screen beside the slots."""
     if policy.who == Who.PUBLIC:
         return True
     if policy.who == Who.KIOSK:

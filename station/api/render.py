@@ -77,6 +77,7 @@ def render(
         demo=station.home.settings.demo,
         assets=station.assets,
         path=path_of(request),
+        at_dock=visit is not None and visit.at_dock,
         counts=current_counts(station, visit),
     )
     return HTMLResponse(text, status)

@@ -57,8 +57,24 @@ class RolesGranted(Entry):
         return (f"person:{self.fact.person}",)
 
 
+AccountChange = Literal[
+    "link_issued",
+    "password_set",
+    "disabled",
+    "enabled",
+    "pin_set",
+    "pin_issued",
+    "pin_locked",
+    "card_given",
+    "card_taken",
+]
+
+
 class AccountChanged(Entry):
-    """A person's way in changed: a link was issued, a password chosen, the account closed or opened again."""
+    """A person's way in changed: a link was issued, a password chosen, the account closed or opened again.
+
+    At the dock: a PIN was chosen (`pin_set`), issued for one use, or locked by wrong tries; a card was given or taken.
+    """
 
     TYPE: ClassVar[str] = "account.changed"
 
@@ -66,7 +82,7 @@ class AccountChanged(Entry):
         """What changed."""
 
         person: str
-        change: Literal["link_issued", "password_set", "disabled", "enabled"]
+        change: AccountChange
 
     fact: Fact
     actor: Actor | None = None

@@ -1,7 +1,8 @@
 """Open sessions: found by the digest of their secret, ended when idle too long or too old (OWASP ASVS 3.3).
 
-Guarantee: a session that `find` returns is neither idle for longer than allowed nor older than twelve hours. The time
-it was last seen is written once a minute at most, so that looking at pages costs no disk write.
+Guarantee: a session that `find` returns is neither idle for longer than allowed nor older than twelve hours; one
+opened at the dock (`DOCK`) is idle for sixty seconds at most. The time a session was last seen is written once a minute
+at most, so that looking at pages costs no disk write; at the dock at every request.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from station.state import secrets
 from station.state.tables import Login, Shown, Ticket
 
 LONGEST = timedelta(hours=12)
+DOCK = "badge_pin"
+DOCK_IDLE = timedelta(seconds=60)
 _TOUCH_EVERY = timedelta(minutes=1)
 
 
@@ -32,7 +35,7 @@ class OpenSession:
 def add(
     session: Session, *, public_id: str, token: str, person: str, strength: str, address: str, now: datetime
 ) -> None:
-    """Keep a new session; `strength` is how it was opened: password, link or console."""
+    """Keep a new session; `strength` is how it was opened: password, link, console or badge_pin."""
     moment = clock.format_time(now)
     session.add(
         Login(
@@ -53,10 +56,16 @@ def find(session: Session, token: str, idle: timedelta, now: datetime) -> OpenSe
     if row is None:
         return None
     seen, created = clock.parse_time(row.last_seen_at), clock.parse_time(row.created_at)
-    if now - seen > idle or now - created > LONGEST:
+    at_dock = row.strength == DOCK
+    if now - seen > (DOCK_IDLE if at_dock else idle) or now - created > LONGEST:
         return None
     return OpenSession(
-        row.session, row.person, row.created_at, row.strength, row.address, stale=now - seen >= _TOUCH_EVERY
+        row.session,
+        row.person,
+        row.created_at,
+        row.strength,
+        row.address,
+        stale=at_dock or now - seen >= _TOUCH_EVERY,
     )
 
 
@@ -82,7 +91,8 @@ def end_all_of(session: Session, person: str, *, but: str | None = None) -> None
 def drop_expired(session: Session, idle: timedelta, now: datetime) -> int:
     """Forget sessions no longer in force, with what they were shown; returns how many."""
     oldest, idlest = clock.format_time(now - LONGEST), clock.format_time(now - idle)
-    over = (col(Login.created_at) < oldest) | (col(Login.last_seen_at) < idlest)
+    left = (col(Login.strength) == DOCK) & (col(Login.last_seen_at) < clock.format_time(now - DOCK_IDLE))
+    over = (col(Login.created_at) < oldest) | (col(Login.last_seen_at) < idlest) | left
     ids = list(session.exec(select(Login.session).where(over)).all())
     _forget(session, ids)
     return len(ids)

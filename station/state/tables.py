@@ -52,6 +52,27 @@ class Link(Table, table=True):
     used_at: str | None = None
 
 
+class Pin(Table, table=True):
+    """A person's PIN at the dock (argon2id); `single_use`: an admin issued it, good for choosing another only."""
+
+    __tablename__: ClassVar[Any] = "state_pin"
+    person: str = Field(primary_key=True)
+    pin_hash: str
+    single_use: bool = False
+    wrong: int = 0
+    locked_until: str | None = None
+    changed_at: str
+
+
+class Card(Table, table=True):
+    """The card that stands for a person at the dock, beside the numbers on their badge: one a person."""
+
+    __tablename__: ClassVar[Any] = "state_card"
+    card_hash: str = Field(primary_key=True)
+    person: str = Field(unique=True)
+    changed_at: str
+
+
 class ConsoleCode(Table, table=True):
     """A one-time code printed at the machine itself: `purpose` first_admin, or second_admin where there is one only."""
 

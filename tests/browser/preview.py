@@ -65,6 +65,7 @@ def render(name: str, page: Any, *, locale: str = "zh_CN", me: Any = None, path:
             demo=demo,
             assets=assets(),
             path=path,
+            at_dock=getattr(page, "at_dock", False),
             counts=_Badges() if me else None,
         )
     )

@@ -481,6 +481,13 @@ PAGES: dict[str, Shown] = {
     "dock": Shown("dock.html", pages.DockPage(SLOTS, DOCKINGS), CLERK, "/dock"),
     "dock/slots": Shown("dock_slots.html", pages.DockPage(SLOTS), None, "/dock/slots"),
     "today": Shown("today.html", TODAY, OFFICER, "/today"),
+    "today-at-dock": Shown("today.html", replace(TODAY, at_dock=True, idle_seconds=60), OFFICER, "/dock/tagging"),
+    "today-at-dock-problem": Shown(
+        "today.html", replace(TODAY, at_dock=True, idle_seconds=60, problem="already_bound"), OFFICER, "/dock/tagging"
+    ),
+    "dock-pin": Shown("dock_pin.html", pages.DockPinPage(), None, "/dock/pin"),
+    "dock-pin-wrong": Shown("dock_pin.html", pages.DockPinPage("110235", "pin_wrong"), None, "/dock/session"),
+    "dock-pin-choosing": Shown("dock_pin.html", pages.DockPinPage("110235", "pin_choose", True), None, "/dock/session"),
     "today-done": Shown("today.html", replace(TODAY, recordings=()), OFFICER, "/today"),
     "clips": Shown("clips.html", _clips("grid", tagged="no", important="yes"), CLERK, "/clips?x=1"),
     "clips-table": Shown("clips.html", _clips("table"), CLERK, "/clips"),

@@ -6,7 +6,7 @@ from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from station.actions import holders, people, recorders
+from station.actions import dock_entry, holders, people, recorders
 from station.actions.problems import ProblemError
 from station.api.auth import address_of
 from station.api.context import station_of, visit_of
@@ -33,6 +33,7 @@ def _people(
     values: dict[str, str] | None = None,
     token: str | None = None,
     issued_for: str = "",
+    pin: str | None = None,
 ) -> Response:
     station, visit = station_of(request), visit_of(request)
     needed = people.second_needed(station.database, visit.person.person)
@@ -46,6 +47,7 @@ def _people(
         second_needed=needed,
         issued_link=f"{request.url.scheme}://{request.url.netloc}/welcome/{token}" if token else None,
         issued_for=named.name if named else None,
+        issued_pin=pin,
         problem=problem,
         values=values or {},
     )
@@ -133,6 +135,26 @@ def issue_link(
     return _people(request, token=token, issued_for=person)
 
 
+def issue_pin(request: Request, person: str) -> Response:
+    """Make a start PIN for the dock and show it once."""
+    station, visit = station_of(request), visit_of(request)
+    try:
+        pin = dock_entry.issue_start_pin(station.custody, visit.actor, person)
+    except ProblemError as error:
+        return _people(request, error.code, {"person": person})
+    return _people(request, issued_for=person, pin=pin)
+
+
+def give_card(request: Request, person: str, card: Annotated[str, Form()] = "") -> Response:
+    """Let a card stand for a person at the dock, or take it away."""
+    station, visit = station_of(request), visit_of(request)
+    try:
+        dock_entry.give_card(station.custody, visit.actor, person, card[:200])
+    except ProblemError as error:
+        return _people(request, error.code, {"person": person})
+    return RedirectResponse("/people", 303)
+
+
 def set_disabled(
     request: Request,
     person: str,
@@ -213,6 +235,8 @@ ROUTES = (
     ("POST", "/people", add_person),
     ("POST", "/people/{person}/roles", set_roles),
     ("POST", "/people/{person}/link", issue_link),
+    ("POST", "/people/{person}/pin", issue_pin),
+    ("POST", "/people/{person}/card", give_card),
     ("POST", "/people/{person}/disabled", set_disabled),
     ("GET", "/recorders", recorders_page),
     ("POST", "/recorders/{recorder}/issue", issue_recorder),

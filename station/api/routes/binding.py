@@ -27,6 +27,7 @@ from station.catalogue.visibility import as_roles
 from station.digest import is_id
 from station.records.entries import Proof
 from station.records.terms import EnforcementStage, NoneReason, Role, Sensitivity, TargetKind
+from station.state.sessions import DOCK_IDLE
 
 _KINDS = tuple(kind.value for kind in TargetKind)
 _STAGES = tuple(stage.value for stage in EnforcementStage)
@@ -36,11 +37,19 @@ _SENSITIVITIES = tuple(each.value for each in Sensitivity)
 
 def today_page(request: Request) -> Response:
     """Show the officer's recordings that still have to be tagged."""
+    return show_today(request, "/bind", "GET /today")
+
+
+def show_today(request: Request, action: str, route: str, problem: str | None = None) -> Response:
+    """Show 今日标记, its form going to `action`; at the dock without any search, all open matters and tasks at hand."""
     station, visit = station_of(request), visit_of(request)
     own = as_roles(visit.viewer, frozenset({Role.OFFICER}))
     with station.database.read() as session:
         recordings = untagged_recordings(session, own)
         recent = recent_targets(session, visit.viewer)
+        if visit.at_dock:
+            listed = (*recent, *find_targets(session, visit.viewer, ""))
+            recent = tuple({row.target: row for row in listed}.values())
         done = tagged_since(session, visit.viewer, clock.format_time(station.day_start()))
     firsts = [group.clips[0] for group in recordings]
     page = TodayPage(
@@ -50,9 +59,13 @@ def today_page(request: Request) -> Response:
         stages=_STAGES,
         phrases=dict(PHRASES),
         done_today=done,
-        posters=list_posters(station, visit, firsts, "GET /today"),
+        posters=list_posters(station, visit, firsts, route),
+        action=action,
+        at_dock=visit.at_dock,
+        idle_seconds=int(DOCK_IDLE.total_seconds()),
+        problem=problem,
     )
-    return render(request, "today.html", page, visit=visit)
+    return render(request, "today.html", page, visit=visit, status=200 if problem is None else 409)
 
 
 def bind_page(request: Request, clip: Annotated[list[str] | None, Query()] = None) -> Response:
@@ -114,21 +127,12 @@ def bind_clips(
     values = {"kind": kind, "target": target, "new_number": number, "new_title": title, "none_reason": none_reason}
     values |= {"stage": stage, "note": note, "place": place, "sensitivity": sensitivity}
     try:
-        wanted = _target_kind(kind)
-        if wanted != TargetKind.NONE and target:
-            with station.database.read() as session:
-                require_target(session, visit, target if is_id(target) else "")
-        request_made = BindRequest(
-            clips=clips,
-            kind=wanted,
-            target=target if target and wanted != TargetKind.NONE else None,
-            new=targets.NewTarget(wanted, number, title) if _is_new(wanted, target, number, title) else None,
-            none_reason=choice(none_reason, NoneReason),
-            stage=choice(stage, EnforcementStage),
-            proves=_proofs(proves or []),
-            note=note.strip(),
-            place=place.strip(),
-            sensitivity=choice(sensitivity, Sensitivity),
+        request_made = compose_request(
+            station,
+            visit,
+            clips,
+            values,
+            proves=proves or [],
             whole_recordings=bool(whole_recordings),
         )
         bindings = bind(station.custody, station.database, station.home, visit.viewer, visit.actor, request_made)
@@ -148,6 +152,39 @@ def bind_clips(
         action=made.action if made else None,
     )
     return render(request, "bound.html", bound, visit=visit)
+
+
+def compose_request(
+    station: Station,
+    visit: Visit,
+    clips: tuple[str, ...],
+    values: dict[str, str],
+    *,
+    proves: list[str],
+    whole_recordings: bool = True,
+    untagged_only: bool = False,
+) -> BindRequest:
+    """Build what is to be bound from a form's `values`; raises ProblemError, RefusedError, NotFoundError."""
+    kind = _target_kind(values["kind"])
+    target = values["target"] if kind != TargetKind.NONE else ""
+    if target:
+        with station.database.read() as session:
+            require_target(session, visit, target if is_id(target) else "")
+    number, title = values["new_number"], values["new_title"]
+    return BindRequest(
+        clips=clips,
+        kind=kind,
+        target=target or None,
+        new=targets.NewTarget(kind, number, title) if _is_new(kind, target, number, title) else None,
+        none_reason=choice(values["none_reason"], NoneReason),
+        stage=choice(values["stage"], EnforcementStage),
+        proves=_proofs(proves),
+        note=values["note"].strip(),
+        place=values["place"].strip(),
+        sensitivity=choice(values["sensitivity"], Sensitivity),
+        whole_recordings=whole_recordings,
+        untagged_only=untagged_only,
+    )
 
 
 def _target_kind(kind: str) -> TargetKind:

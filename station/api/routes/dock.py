@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from station.actions import holders
 from station.actions.problems import ProblemError
-from station.api.auth import address_of
+from station.api.auth import address_of, is_kiosk
 from station.api.context import station_of, visit_or_none
 from station.api.errors import SlowDownError
 from station.api.events import BoardFeed, slot_events
@@ -37,7 +37,7 @@ def dock_page(request: Request) -> Response:
     if visit is not None:
         with station.database.read() as session:
             dockings = list_dockings(session, limit=_DOCKINGS)
-    return render(request, "dock.html", DockPage(_slots(request), dockings), visit=visit)
+    return render(request, "dock.html", DockPage(_slots(request), dockings, kiosk=is_kiosk(request)), visit=visit)
 
 
 def dock_slots(request: Request) -> Response:
@@ -68,7 +68,7 @@ def hand_over(
         holders.hand_over_by_badge(station.custody, station.database, badge[:100], line.recorder, change)
     except ProblemError as error:
         problem = error.code
-    page = DockPage(_slots(request), problem=problem, entered=None if problem else change)
+    page = DockPage(_slots(request), problem=problem, entered=None if problem else change, kiosk=is_kiosk(request))
     return render(request, "dock.html", page, visit=visit_or_none(request), status=409 if problem else 200)
 
 

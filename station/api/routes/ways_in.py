@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from station import i18n
+from station.actions import dock_entry
 from station.actions import login as ways
 from station.actions.problems import ProblemError
 from station.api.auth import address_of, drop_cookie, set_cookie
@@ -192,6 +193,25 @@ def change_password(
     return _me(request, None, "password_changed")
 
 
+def set_pin(
+    request: Request,
+    present: Annotated[str, Form()] = "",
+    pin: Annotated[str, Form()] = "",
+    again: Annotated[str, Form()] = "",
+) -> Response:
+    """Choose one's own PIN for the dock."""
+    station, visit = station_of(request), visit_of(request)
+    if not station.limits.try_password(visit.person.login, address_of(request)):
+        return _me(request, "login_slow_down", None, 429)
+    try:
+        if pin != again:
+            raise ProblemError("pin_differs", "The two PINs differ")
+        dock_entry.set_pin(station.custody, station.database, visit.actor, visit.person.person, present, pin)
+    except ProblemError as error:
+        return _me(request, error.code, None, 409)
+    return _me(request, None, "pin_set")
+
+
 def _me(request: Request, problem: str | None, done: str | None, status: int = 200) -> Response:
     visit = visit_of(request)
     page = MePage(visit.person, visit.session.created_at, visit.session.strength, problem, done)
@@ -210,4 +230,5 @@ ROUTES = (
     ("POST", "/language", choose_language),
     ("GET", "/me", me_page),
     ("POST", "/me/password", change_password),
+    ("POST", "/me/pin", set_pin),
 )
