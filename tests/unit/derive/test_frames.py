@@ -7,6 +7,7 @@ from itertools import accumulate
 import pytest
 
 from station.derive.frames import make_frames
+from station.derive.proxy import make_proxy
 from station.errors import DerivationError
 
 from .conftest import USER
@@ -32,6 +33,18 @@ def test_frames_of_a_varying_rate_keep_their_own_times(clips, work, tmp_path):
     argv = ["ffmpeg", "-nostdin", "-v", "error", "-i", str(clips / "h264.mp4"), "-vf", r"select=lt(mod(n\,7)\,3)"]
     subprocess.run([*argv, "-an", "-fps_mode", "vfr", "-preset", "ultrafast", str(source)], check=True)
     assert times_of(source, work, tmp_path) == [n / 25 for n in range(50) if n % 7 < 3]
+
+
+def test_a_copy_has_the_times_of_its_original_s_frames(examine, clips, work, tmp_path):
+    seen = []
+    source = clips / "h265.mp4"
+    target = tmp_path / "derived" / "proxy.mp4"
+
+    def read(copy):
+        seen.extend(times_of(copy, work, tmp_path))
+
+    make_proxy(source, examine(source), target, work=work, user=USER, on_made=read)
+    assert seen == [n / 25 for n in range(50)]
 
 
 @pytest.mark.parametrize("name", ["sound.m4a", "garbage.mp4", "index-missing.mp4"])
