@@ -131,8 +131,14 @@ class Developing:
                 facts = probe(original, Sniffed(clip.media, clip.container), work=folder, user=self._user)
 
                 def read_times(copy: Path) -> None:
-                    make = partial(make_frames, copy, "mov", frames, work=folder, user=self._user, cancel=cancel)
-                    self._make(clip, FRAMES, make, cancel)
+                    try:
+                        make_frames(copy, "mov", frames, work=folder, user=self._user, cancel=cancel)
+                    except (DerivationError, SandboxError) as error:
+                        if cancel.is_set():
+                            raise  # with its copy, which is due again
+                        _logger.warning("not derived", clip=clip.clip, kind=FRAMES, reason=str(error))
+                        with self._database.write() as session:
+                            work.fail(session, clip.sha256, FRAMES, str(error))
 
                 made = make_proxy(
                     original,

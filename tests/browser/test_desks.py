@@ -130,6 +130,11 @@ def test_a_clip_of_varying_rate_is_stepped_by_its_real_frames(browse: Callable[.
         assert on_screen.evaluate("waiting => waiting.frame") == pytest.approx(float(time), abs=0.001)
     page.keyboard.press(",")
     expect(shown).to_have_text("0:00:00.280")
+    page.goto("/clips?q=0004")  # played from a copy, which has times of its own
+    page.locator(".clip a.look").first.click()
+    expect(page.locator("[data-frame='1']")).to_be_enabled()
+    page.locator("[data-frame='1']").click()
+    expect(number).to_contain_text("第 2 帧")
 
 
 def test_a_clip_is_amended_in_place_and_its_history_tells_it(browse: Callable[..., Page], served: Served) -> None:
