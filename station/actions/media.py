@@ -16,8 +16,9 @@ from station.evidence.store import LocalStore
 from station.records.terms import ClipStage, Sensitivity
 from station.state import work
 
-PROXY = "proxy"
+PROXY, FRAMES = "proxy", "frames"
 POSTER_TYPE = "image/webp"
+_FRAMES_TYPE = "application/json"
 _PROXY_TYPE = "video/mp4"
 # (media, container by our sniff): what browsers call it. Anything else is not handed out as an original.
 _TYPES = {
@@ -32,6 +33,7 @@ _TYPES = {
     ("photo", "png"): "image/png",
 }
 _BLOCKING_STAGES = {ClipStage.INCOMPLETE.value: "incomplete", ClipStage.DISPOSED.value: "disposed"}
+FramesState = Literal["none", "waiting", "ready", "failed"]
 ProxyStage = Literal["none", "waiting", "running", "ready", "failed"]
 
 
@@ -74,6 +76,24 @@ def footage(home: Home, store: LocalStore, held: ClipBytes) -> Footage | None:
 def original_type(held: ClipBytes) -> str:
     """Return the type to send an original as, by our own sniff; for one that browsers don't play, plain bytes."""
     return _TYPES.get((held.media, held.container), "application/octet-stream")
+
+
+def frames(home: Home, store: LocalStore, held: ClipBytes) -> Footage | None:
+    """Return the times of the pictures that are played (`station.derive.frames`); None: not there (yet)."""
+    if footage(home, store, held) is None:
+        return None
+    path = layout.frames_path(home.derived, held.sha256)
+    return Footage(path, _FRAMES_TYPE, f'"{held.sha256}-frames"') if path.is_file() else None
+
+
+def frames_state(session: Session, home: Home, store: LocalStore, held: ClipBytes) -> FramesState:
+    """Return whether the played video can be stepped frame by frame; `none` where no video is played now."""
+    if held.media != "video" or footage(home, store, held) is None:
+        return "none"
+    if frames(home, store, held) is not None:
+        return "ready"
+    progress = work.find(session, held.sha256, FRAMES)
+    return "failed" if progress is not None and progress.state == "failed" else "waiting"
 
 
 def proxy_progress(session: Session, home: Home, held: ClipBytes) -> tuple[ProxyStage, int]:

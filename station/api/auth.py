@@ -145,7 +145,7 @@ class Enforcer:
         if visit is not None and visit.at_dock and not self.policy.at_dock:
             if self.policy.who not in (Who.PUBLIC, Who.KIOSK):
                 connection.state.visit = visit
-                raise RefusedError(_about(self.policy, connection), "dock_session")
+                raise RefusedError(about_of(self.policy, connection), "dock_session")
             visit = None  # the board and the like show nothing personal, whoever left a session open
         connection.state.visit = visit
         roles = visit.viewer.roles if visit else None

@@ -155,7 +155,8 @@ class ClipPageView:
 
     `blocked`: suspected_secret (show the handover steps), disposed, incomplete. `needs_purpose`: ask an inspector
     for one, posting to /clips/{id}/open; until then neither poster nor media is offered. `submitted`: a case
-    it is bound to was submitted, so that changes take two people.
+    it is bound to was submitted, so that changes take two people. `frames` says whether a video can be stepped by
+    frame (none: no video); `frames_url` has the times when it can.
     """
 
     detail: ClipDetail
@@ -173,6 +174,8 @@ class ClipPageView:
     submitted: bool = False
     problem: str | None = None
     holding: HoldingView = field(default_factory=HoldingView)
+    frames: str = "none"
+    frames_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,7 @@ POLICIES: dict[str, Policy] = {
     "GET /clips/{clip}": _roles(*_SEEING, subject=Subject.CLIP),
     "GET /clips/{clip}/poster": Policy(Who.ROLES, _SEEING, Subject.CLIP, at_dock=True),
     "GET /clips/{clip}/media": _roles(*_SEEING, subject=Subject.CLIP),
+    "GET /clips/{clip}/frames": _roles(*_SEEING, subject=Subject.CLIP),
     "POST /clips/{clip}/open": _roles(Role.INSPECTOR, subject=Subject.CLIP),
     "POST /clips/{clip}/verify": _roles(*_SEEING, subject=Subject.CLIP),
     "GET /clips/{clip}/proof": _roles(*_SEEING, subject=Subject.CLIP),

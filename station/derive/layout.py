@@ -1,6 +1,6 @@
 """Where derived files lie, and how they get there.
 
-`derived/<aa>/<sha256>/poster.webp|filmstrip.webp|proxy.mp4|disclosure-<export>.mp4`
+`derived/<aa>/<sha256>/poster.webp|filmstrip.webp|proxy.mp4|frames.json|disclosure-<export>.mp4`
 
 Guarantee: a name of the layout holds a whole file or does not exist. What a confined program left is taken only
 if it is a plain file of its own, so that a link planted in its place can't make us publish or move another file.
@@ -38,6 +38,11 @@ def filmstrip_path(derived: Path, sha256: str) -> Path:
 def proxy_path(derived: Path, sha256: str) -> Path:
     """Return where the browser-playable copy is or will be: MP4."""
     return clip_folder(derived, sha256) / "proxy.mp4"
+
+
+def frames_path(derived: Path, sha256: str) -> Path:
+    """Return where the times of the pictures that are played are or will be: JSON (see `frames`)."""
+    return clip_folder(derived, sha256) / "frames.json"
 
 
 def disclosure_path(derived: Path, sha256: str, export: str) -> Path:

@@ -70,10 +70,12 @@ def make_proxy(
     on_progress: Callable[[int], None] | None = None,
     cancel: threading.Event | None = None,
     caption: Caption | None = None,
+    on_made: Callable[[Path], None] | None = None,
 ) -> Proxy:
     """Make the playable copy of a readable video or sound recording at `target`, with a caption burned in if given.
 
-    `on_progress` gets per-mille of the length, rising, at most 999 until it is done. Raises DerivationError,
+    `on_progress` gets per-mille of the length, rising, at most 999 until it is done; `on_made` gets the whole copy
+    while it still lies in the work folder, where a confined program may read it. Raises DerivationError,
     SandboxError; then nothing is at `target` that was not there before.
     """
     demuxer = tool.find_demuxer(facts.container)
@@ -109,6 +111,8 @@ def make_proxy(
         silent, made_silent = attempt("silent.mp4", with_sound=False)
         if _excess_ms(facts, silent.duration_ms) <= 0:
             proxy, made = silent, made_silent
+    if on_made is not None:
+        on_made(made)
     publish(made, target)
     if on_progress:
         on_progress(1000)

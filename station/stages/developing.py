@@ -18,6 +18,7 @@ from station.config import Home
 from station.custody import Custody
 from station.database import Database, Session
 from station.derive import layout
+from station.derive.frames import make_frames
 from station.derive.playback import Playable
 from station.derive.poster import make_poster
 from station.derive.probe import Probe, probe
@@ -34,11 +35,11 @@ _logger = structlog.get_logger(__name__)
 _BATCH = 50
 _REPORT_SECONDS = 2.0
 _DETAIL_CHARACTERS = 2000
-PROXY, POSTER = "proxy", "poster"
+PROXY, POSTER, FRAMES = "proxy", "poster", "frames"
 
 
 class Developing:
-    """Works through the clips taken in, oldest first: all posters before the first playable copy."""
+    """Works through the clips taken in, oldest first: all posters, then frame times, then playable copies."""
 
     def __init__(self, home: Home, database: Database, custody: Custody, store: LocalStore) -> None:
         """Begin from the first clip; what is there already is passed over."""
@@ -53,24 +54,32 @@ class Developing:
         """Do the next piece of work; False when there is none now. Raises StationError when our own side fails."""
         with self._database.read() as session:
             clips = whole_clips(session, self._looked_at, _BATCH)
-            waiting = work.waiting(session, PROXY, limit=1)
-            copy = whole_clip_of(session, waiting[0].digest) if waiting and not clips else None
+            timed = None if clips else _waiting_for(session, FRAMES)
+            copy = None if clips or timed else _waiting_for(session, PROXY)
         for clip in clips:
             if cancel.is_set():
                 return True
             self._look_at(clip, cancel)
             self._looked_at = clip.seq
+        if timed is not None:
+            self._time(timed, cancel)
         if copy is not None:
             self._copy(copy, cancel)
-        return bool(clips) or copy is not None
+        return bool(clips) or timed is not None or copy is not None
 
     def _look_at(self, clip: WholeClip, cancel: threading.Event) -> None:
-        """Probe a clip and make its poster; put it on the list if it needs a playable copy."""
+        """Probe a clip and make its poster; put on the list what else it needs."""
         poster = layout.poster_path(self._home.derived, clip.sha256)
         proxy = layout.proxy_path(self._home.derived, clip.sha256)
+        frames = layout.frames_path(self._home.derived, clip.sha256)
         with self._database.read() as session:
             poster_due = not poster.exists() and not _failed(session, clip, POSTER)
-            proxy_due = not proxy.exists() and not _failed(session, clip, PROXY) and clip.playable != Playable.ORIGINAL
+            frames_due = not frames.exists() and not _failed(session, clip, FRAMES) and clip.media == "video"
+            # The frame times of a copy are read while it is made: it is made again where they are lost.
+            proxy_due = not proxy.exists() or frames_due
+            proxy_due = proxy_due and not _failed(session, clip, PROXY) and clip.playable != Playable.ORIGINAL
+        if frames_due and clip.playable == Playable.ORIGINAL:
+            self._want(clip, FRAMES)
         if clip.playable is not None and not poster_due and not proxy_due:
             return
         with self._opened(clip) as (original, folder):
@@ -78,14 +87,34 @@ class Developing:
             if poster_due and facts.ok:
                 make = partial(make_poster, original, facts, poster, work=folder, user=self._user, cancel=cancel)
                 self._make(clip, POSTER, make, cancel)
-        if proxy_due and facts.ok and facts.playable == Playable.PROXY and facts.media != "photo":
-            with self._database.write() as session:
-                if not work.want(session, clip.sha256, PROXY):
-                    work.fail(session, clip.sha256, PROXY, "the copy is gone", again=True)
+        seen = facts.ok and facts.media == "video"
+        if clip.playable is None and frames_due and seen and facts.playable == Playable.ORIGINAL:
+            self._want(clip, FRAMES)
+        copied = facts.ok and facts.playable == Playable.PROXY and facts.media != "photo"
+        if proxy_due and copied and (seen or not proxy.exists()):  # sound has no frames to read again
+            self._want(clip, PROXY)
+
+    def _want(self, clip: WholeClip, kind: str) -> None:
+        with self._database.write() as session:
+            if not work.want(session, clip.sha256, kind):
+                work.fail(session, clip.sha256, kind, f"{kind}: it is gone", again=True)
+
+    def _time(self, clip: WholeClip, cancel: threading.Event) -> None:
+        """Read the frame times of an original that is played as it is."""
+        target = layout.frames_path(self._home.derived, clip.sha256)
+        with self._database.write() as session:
+            work.start(session, clip.sha256, FRAMES)
+
+        def make() -> None:
+            with self._opened(clip) as (original, folder):
+                make_frames(original, clip.container, target, work=folder, user=self._user, cancel=cancel)
+
+        self._make(clip, FRAMES, make, cancel)
 
     def _copy(self, clip: WholeClip, cancel: threading.Event) -> None:
         """Make a clip's playable copy, telling how far it is."""
         target = layout.proxy_path(self._home.derived, clip.sha256)
+        frames = layout.frames_path(self._home.derived, clip.sha256)
         with self._database.write() as session:
             work.start(session, clip.sha256, PROXY)
         told_at = clock.monotonic()
@@ -100,8 +129,26 @@ class Developing:
         def make() -> None:
             with self._opened(clip) as (original, folder):
                 facts = probe(original, Sniffed(clip.media, clip.container), work=folder, user=self._user)
+
+                def read_times(copy: Path) -> None:
+                    try:
+                        make_frames(copy, "mov", frames, work=folder, user=self._user, cancel=cancel)
+                    except (DerivationError, SandboxError) as error:
+                        if cancel.is_set():
+                            raise  # with its copy, which is due again
+                        _logger.warning("not derived", clip=clip.clip, kind=FRAMES, reason=str(error))
+                        with self._database.write() as session:
+                            work.fail(session, clip.sha256, FRAMES, str(error))
+
                 made = make_proxy(
-                    original, facts, target, work=folder, user=self._user, on_progress=report, cancel=cancel
+                    original,
+                    facts,
+                    target,
+                    work=folder,
+                    user=self._user,
+                    on_progress=report,
+                    cancel=cancel,
+                    on_made=read_times if facts.media == "video" else None,
                 )
             if made.missing_ms or made.without_sound:
                 lost = {"missing_ms": made.missing_ms, "without_sound": made.without_sound}
@@ -133,6 +180,12 @@ class Developing:
             return
         with self._database.write() as session:
             work.finish(session, clip.sha256, kind)
+
+
+def _waiting_for(session: Session, kind: str) -> WholeClip | None:
+    """Return the first clip that waits for it and is still there."""
+    waiting = (whole_clip_of(session, each.digest) for each in work.waiting(session, kind, limit=_BATCH))
+    return next((clip for clip in waiting if clip is not None), None)
 
 
 def _failed(session: Session, clip: WholeClip, kind: str) -> bool:

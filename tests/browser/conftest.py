@@ -108,6 +108,8 @@ def _card(folder: Path) -> Path:
     folder.mkdir()
     for number, (name, (codec, seconds)) in enumerate(FOOTAGE.items()):
         picture = f"testsrc2=size=640x360:rate=25:duration={seconds},hue=h={number * 80}"
+        if "_0003_" in name:  # of a varying rate, as recorders make in the dark
+            picture += r",select=lt(mod(n\,7)\,4)"
         sound = f"sine=frequency={300 + number * 100}:duration={seconds}"
         subprocess.run(
             [
@@ -128,6 +130,8 @@ def _card(folder: Path) -> Path:
                 "yuv420p",
                 "-c:a",
                 "aac",
+                "-fps_mode",
+                "vfr",
                 "-movflags",
                 "+faststart",
                 folder / name,

@@ -75,6 +75,12 @@ app = FastAPI()
 app.mount("/assets", StaticFiles(directory=WEB / "dist"))
 
 
+@app.get("/frames.json")
+def frames() -> dict[str, Any]:
+    """Send the times of a quarter of an hour's frames."""
+    return {"base": [1, 25], "first": 0, "runs": [[1, 20_000], [2, 1_250]]}
+
+
 @app.get("/clips/{clip}/poster")
 def poster(clip: str) -> Response:
     return Response(samples.poster(clip), media_type="image/svg+xml")

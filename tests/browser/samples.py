@@ -171,6 +171,7 @@ def clip_page(row: views.ClipRow, **changes: Any) -> pages.ClipPageView:
         "detail": detail(row), "media_url": "/media.mp4", "poster_url": "/clips/c01/poster",
         "proxy": pages.ProxyState("none"), "can_bind": True, "can_amend": True, "can_verify": True, "can_classify": True,
         "needs_purpose": False, "blocked": None, "officers": PEOPLE, "sensitivities": CLASSES,
+        "frames": "ready", "frames_url": "/frames.json",
     }  # fmt: skip
     return pages.ClipPageView(**values | changes)
 
@@ -498,6 +499,7 @@ PAGES: dict[str, Shown] = {
     "clip": Shown("clip.html", clip_page(ROWS[0], holding=HOLDABLE), CLERK, "/clips/c01"),
     "clip-held": Shown("clip.html", clip_page(ROWS[0], can_bind=False, can_amend=False, can_classify=False, holding=HELD_CLIP), APPROVER, "/clips/c01"),
     "clip-held-by-case": Shown("clip.html", clip_page(ROWS[0], holding=HELD_THROUGH), CLERK, "/clips/c01"),
+    "clip-untimed": Shown("clip.html", clip_page(ROWS[0], frames="waiting", frames_url=None), CLERK, "/clips/c01"),
     "clip-poor": Shown("clip.html", clip_page(replace(ROWS[7], bindings=()), detail=detail(ROWS[7], *POOR_FIELDS), media_url=None,
                        proxy=pages.ProxyState("running", 430), problem="time_invalid"), OFFICER, "/clips/c08"),
     "clip-secret": Shown("clip.html", clip_page(ROWS[3], media_url=None, poster_url=None, blocked="suspected_secret"), CLERK, "/clips/c04"),

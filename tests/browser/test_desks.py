@@ -129,6 +129,33 @@ def test_a_clip_plays_and_is_verified_in_words(browse: Callable[..., Page], serv
     expect(page.locator(".history")).to_contain_text("完整性校验：完好")
 
 
+def test_a_clip_of_varying_rate_is_stepped_by_its_real_frames(browse: Callable[..., Page], served: Served) -> None:
+    page = browse()
+    enter(page, served, "chen")
+    page.goto("/clips?important=yes")
+    page.locator(".clip a.look").first.click()
+    shown, number = page.locator("[data-time]"), page.locator("[data-number]")
+    expect(page.locator("[data-frame='1']")).to_be_enabled()
+    page.locator("h1").click()
+    # Four frames a 25th of a second apart, then three that the recorder left out: see FOOTAGE.
+    for count, time in enumerate(("0.040", "0.080", "0.120", "0.280", "0.320"), start=2):
+        on_screen = page.locator("video").evaluate_handle(
+            "video => ({ frame: new Promise((done) =>"
+            " video.requestVideoFrameCallback((now, at) => done(at.mediaTime))) })"
+        )
+        page.keyboard.press(".")
+        expect(shown).to_have_text(f"0:00:0{time}")
+        expect(number).to_contain_text(f"第 {count} 帧")
+        assert on_screen.evaluate("waiting => waiting.frame") == pytest.approx(float(time), abs=0.001)
+    page.keyboard.press(",")
+    expect(shown).to_have_text("0:00:00.280")
+    page.goto("/clips?q=0004")  # played from a copy, which has times of its own
+    page.locator(".clip a.look").first.click()
+    expect(page.locator("[data-frame='1']")).to_be_enabled()
+    page.locator("[data-frame='1']").click()
+    expect(number).to_contain_text("第 2 帧")
+
+
 def test_a_clip_is_amended_in_place_and_its_history_tells_it(browse: Callable[..., Page], served: Served) -> None:
     page = browse()
     enter(page, served, "chen")

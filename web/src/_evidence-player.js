@@ -1,6 +1,9 @@
-// <evidence-player>: the browser's own player with keys and speeds for people who watch hours of footage.
+// <evidence-player>: the browser's own player with keys and speeds for people who watch hours of footage, and steps
+// from picture to picture by the times that the pictures really have (station/derive/frames.py).
 
-const speeds = [0.5, 1, 1.5, 2, 4];
+import { middle, numberAt, readTimes } from "./_frame-times.js";
+
+const speeds = [0.25, 0.5, 1, 1.5, 2, 4];
 
 class EvidencePlayer extends HTMLElement {
   connectedCallback() {
@@ -10,12 +13,63 @@ class EvidencePlayer extends HTMLElement {
     this.video.addEventListener("ratechange", () => this.showSpeed());
     this.video.addEventListener("error", () => this.fail());
     if (this.video.error) this.fail();
+    this.frameButtons = [...this.querySelectorAll("[data-frame]")];
+    for (const button of this.frameButtons) button.addEventListener("click", () => this.frame(Number(button.dataset.frame)));
+    this.at = this.querySelector("[data-at]");
+    for (const name of ["timeupdate", "seeking", "seeked", "loadedmetadata"]) this.video.addEventListener(name, () => this.showAt());
+    this.follow();
+    if (this.dataset.frames) this.loadTimes();
     this.keys = (event) => this.key(event);
     document.addEventListener("keydown", this.keys);
   }
 
   disconnectedCallback() {
     document.removeEventListener("keydown", this.keys);
+  }
+
+  async loadTimes() {
+    try {
+      const answer = await fetch(this.dataset.frames);
+      if (!answer.ok) throw new Error(`${answer.status}`);
+      this.times = readTimes(await answer.json());
+    } catch (error) {
+      console.warn("no frame times", error);
+      this.querySelector("[data-unstepped]").hidden = false;
+      return;
+    }
+    for (const button of this.frameButtons) button.disabled = false;
+    this.showAt();
+  }
+
+  // While it plays, the time shown is that of the picture on the screen, where the browser tells it.
+  follow() {
+    if (!this.video.requestVideoFrameCallback) return;
+    this.video.requestVideoFrameCallback((now, { mediaTime }) => {
+      if (!this.isConnected) return;
+      if (!this.video.paused) this.showAt(mediaTime);
+      this.follow();
+    });
+  }
+
+  showAt(seconds = this.video.currentTime) {
+    const number = this.times ? numberAt(this.times, seconds) : -1;
+    const shown = number < 0 ? seconds : this.times[number];
+    const ms = Math.max(0, Math.round(shown * 1000));
+    const two = (value) => String(Math.floor(value)).padStart(2, "0");
+    const clock = `${Math.floor(ms / 3600000)}:${two((ms / 60000) % 60)}:${two((ms / 1000) % 60)}.${String(ms % 1000).padStart(3, "0")}`;
+    this.at.querySelector("[data-time]").textContent = clock;
+    if (number < 0) return;
+    const words = this.at.dataset.words.replace("{number}", number + 1).replace("{count}", this.times.length);
+    this.at.querySelector("[data-number]").textContent = words;
+  }
+
+  // In the middle of its time a picture is shown, whichever way the browser rounds.
+  frame(direction) {
+    if (!this.times) return;
+    this.video.pause();
+    const number = numberAt(this.times, this.video.currentTime) + direction;
+    const next = Math.max(0, Math.min(this.times.length - 1, number));
+    this.video.currentTime = middle(this.times, next, this.video.duration);
   }
 
   fail() {
@@ -34,7 +88,8 @@ class EvidencePlayer extends HTMLElement {
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (event.target.closest("input, select, textarea, summary, a, button") && event.key !== "f") return;
+    const anywhere = ["f", ",", "."].includes(event.key);
+    if (event.target.closest("input, select, textarea, summary, a, button") && !anywhere) return;
     const act = {
       " ": () => this.toggle(),
       k: () => this.toggle(),
@@ -42,6 +97,8 @@ class EvidencePlayer extends HTMLElement {
       l: () => this.seek(10),
       ArrowLeft: () => this.seek(-5),
       ArrowRight: () => this.seek(5),
+      ",": () => this.frame(-1),
+      ".": () => this.frame(1),
       "<": () => this.step(-1),
       ">": () => this.step(1),
       m: () => (this.video.muted = !this.video.muted),
@@ -63,7 +120,7 @@ class EvidencePlayer extends HTMLElement {
 
   step(direction) {
     const at = speeds.indexOf(this.video.playbackRate);
-    this.speed(speeds[Math.max(0, Math.min(speeds.length - 1, (at < 0 ? 1 : at) + direction))]);
+    this.speed(speeds[Math.max(0, Math.min(speeds.length - 1, (at < 0 ? speeds.indexOf(1) : at) + direction))]);
   }
 }
 

@@ -175,6 +175,7 @@ def _clip_view(
     blocked = media.blocked(held)
     played = None if waiting else media.footage(station.home, station.store, held)
     poster = None if waiting else media.poster(station.home, held)
+    frames = "none" if waiting else media.frames_state(session, station.home, station.store, held)
     editing = bool(roles & amend.AMENDERS) and held.stage != ClipStage.DISPOSED
     submitted = checks.clip_states(session, [held.clip])[held.clip].submitted
     unit = None if Role.INSPECTOR in roles else visit.viewer.unit
@@ -194,6 +195,8 @@ def _clip_view(
         sensitivities=_sensitivities(roles),
         problem=problem,
         holding=_holding(session, visit, held, detail),
+        frames=frames,
+        frames_url=f"/clips/{held.clip}/frames" if frames == "ready" else None,
     )
 
 
@@ -232,6 +235,16 @@ def clip_media(request: Request, clip: str) -> Response:
         return Response(status_code=404)
     access.open_clip(station.custody, station.database, visit.viewer, visit.actor, clip)
     return _send(footage)
+
+
+def clip_frames(request: Request, clip: str) -> Response:
+    """Send the times of the pictures that are played; it is footage like the movie, and a look like it."""
+    station, visit = station_of(request), visit_of(request)
+    frames = media.frames(station.home, station.store, _footage_of(station, clip))
+    if frames is None:
+        return Response(status_code=404)
+    access.open_clip(station.custody, station.database, visit.viewer, visit.actor, clip)
+    return _send(frames)
 
 
 def _footage_of(station: Station, clip: str) -> ClipBytes:
@@ -331,6 +344,7 @@ ROUTES = (
     ("GET", "/clips/{clip}", clip_page),
     ("GET", "/clips/{clip}/poster", clip_poster),
     ("GET", "/clips/{clip}/media", clip_media),
+    ("GET", "/clips/{clip}/frames", clip_frames),
     ("POST", "/clips/{clip}/open", open_clip),
     ("POST", "/clips/{clip}/amend", amend_clip),
     ("POST", "/clips/{clip}/sensitivity", classify_clip),

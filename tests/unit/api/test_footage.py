@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
-from station.derive.layout import proxy_path
+from station.derive.layout import frames_path, proxy_path
 from station.records.terms import Role
 from tests.fakes.stations import FakeStation
 
@@ -78,6 +78,32 @@ def test_what_a_browser_can_not_play_is_not_sent_until_its_copy_is_there(
         b"a playable copy",
         "video/mp4",
     )
+
+
+def put_frames(station: FakeStation) -> None:
+    times = frames_path(station.home.derived, hashlib.sha256(FILM).hexdigest())
+    times.parent.mkdir(parents=True, exist_ok=True)
+    times.write_bytes(b'{"base":[1,25],"first":0,"runs":[[1,9]]}')
+
+
+def test_frame_times_are_sent_once_they_are_there_and_the_page_says_so(
+    station: FakeStation, client: TestClient
+) -> None:
+    clip = station.clip(FILM)
+    assert client.get(f"/clips/{clip}/frames").status_code == 404
+    assert f"/clips/{clip}/frames" not in client.get(f"/clips/{clip}").text
+    put_frames(station)
+    answer = client.get(f"/clips/{clip}/frames")
+    assert (answer.status_code, answer.json()["runs"], answer.headers["cache-control"]) == (200, [[1, 9]], "no-store")
+    assert f'data-frames="/clips/{clip}/frames"' in client.get(f"/clips/{clip}").text
+
+
+def test_a_suspected_secret_has_no_frame_times(station: FakeStation, client: TestClient) -> None:
+    clip = station.clip(FILM)
+    put_frames(station)
+    assert client.get(f"/clips/{clip}/frames").status_code == 200
+    assert client.post(f"/clips/{clip}/sensitivity", data={"value": "suspected_secret"}).status_code in (200, 303)
+    assert client.get(f"/clips/{clip}/frames").status_code == client.get(f"/clips/{clip}/media").status_code != 200
 
 
 def test_an_incomplete_clip_is_not_played(station: FakeStation, client: TestClient) -> None:

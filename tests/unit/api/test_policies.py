@@ -55,6 +55,7 @@ EXPECTED = {
     "GET /clips/{clip}": SEEING,
     "GET /clips/{clip}/poster": SEEING,
     "GET /clips/{clip}/media": SEEING,
+    "GET /clips/{clip}/frames": SEEING,
     "POST /clips/{clip}/open": "inspector",
     "POST /clips/{clip}/verify": SEEING,
     "GET /clips/{clip}/proof": SEEING,
