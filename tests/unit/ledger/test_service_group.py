@@ -63,7 +63,10 @@ def serving(home: Home) -> Iterator[None]:
     thread.start()
     try:
         assert ready.wait(10)
-        yield
+        # A conversation of ours keeps it from ending idle, however long another program takes to start.
+        with socket.socket(socket.AF_UNIX) as here:
+            here.connect(str(home.run / SOCKET_FILE))
+            yield
     finally:
         thread.join(20)
 
