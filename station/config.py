@@ -76,6 +76,9 @@ class Settings(BaseModel):
         default=r".{2,80}", description="regular expression a whole case number must match"
     )
     retention: str = Field(default="", description="the unit's own retention table; empty: the one shipped")
+    recording_list: str = Field(
+        default="", description="the unit's own list of what has to be recorded; empty: the one shipped"
+    )
     recorder_passwords: dict[str, SecretStr] = Field(
         default={}, description="by profile id; a systemd credential recorder-<profile id> goes before it"
     )

@@ -40,6 +40,8 @@ _CODED_PARAMS: Final = {
     "playable": "playable",
     "source_kind": "source_kind",
     "export_reason": "export_reason",
+    "verdict": "verdict",
+    "field": "field",
 }
 _DAYS_FROM: Final = 2 * 86_400
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")

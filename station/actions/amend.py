@@ -1,10 +1,11 @@
 """更正: giving or correcting a clip's time, place and collector, and its class of sensitivity.
 
-Guarantees: the former value stays in the ledger; a clip of a case that was submitted is not amended (that takes two
-people); everybody who sees a clip may mark it as a suspected secret, and only a clerk lifts that, with a reason.
+Guarantees: the former value stays in the ledger; a clip of a case under review is not amended without a second person
+(`review.change`); everybody who sees a clip may mark it as a suspected secret, and only a clerk lifts that, with a
+reason.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -52,8 +53,13 @@ def acting_source(session: Session, viewer: Viewer, actor: Actor, clips: Sequenc
     return Source.OFFICER if len(own) == len(set(clips)) else Source.CLERK
 
 
-def amend(custody: Custody, viewer: Viewer, actor: Actor, clip: str, amendment: Amendment) -> None:
-    """Give or correct one field of a clip.
+Agreed = Callable[[Session], Sequence[Entry]]
+
+
+def amend(
+    custody: Custody, viewer: Viewer, actor: Actor, clip: str, amendment: Amendment, agreed: Agreed | None = None
+) -> None:
+    """Give or correct one field of a clip; `agreed` returns what is entered first when its case is under review.
 
     Raises DeniedError, NotFoundError, ProblemError (value_missing, time_invalid, place_wrong, person_unknown,
     name_long, reason_long, clip_disposed, submitted).
@@ -65,11 +71,12 @@ def amend(custody: Custody, viewer: Viewer, actor: Actor, clip: str, amendment: 
 
     def compose(session: Session) -> Sequence[Entry]:
         state = _state(session, as_roles(viewer, AMENDERS), clip)
-        if state.submitted:
+        if state.submitted and agreed is None:
             raise ProblemError("submitted", "The case was submitted: changing it takes two people")
         source = acting_source(session, viewer, actor, [clip])
         fact = ClipAmended.Fact(clip=clip, field=amendment.field, source=source, recorded_at=_time(amendment))
         return (
+            *(agreed(session) if agreed is not None and state.submitted else ()),
             ClipAmended(
                 fact=fact,
                 place=_place(amendment),

@@ -86,8 +86,9 @@ def may_ask(viewer: Viewer, part: Part) -> bool:
 
 
 def may_decide(viewer: Viewer, row: ExportRow, part: Part) -> bool:
-    """Tell whether somebody decides on an export: an approver who neither asked for it nor handles its case."""
-    return Role.APPROVER in viewer.roles and row.requested_by != viewer.person and not part.handles
+    """Tell whether somebody decides on an export: an approver who neither asked for it nor has a part in its case."""
+    apart = row.requested_by != viewer.person and not part.handles and not part.reviewed
+    return Role.APPROVER in viewer.roles and apart
 
 
 def decide(custody: Custody, viewer: Viewer, actor: Actor, export: str, *, approve: bool, words: str = "") -> None:

@@ -1,4 +1,4 @@
-"""Cases, pending matters and inspection tasks: opening them, submitting a case, resolving a matter.
+"""Cases, pending matters and inspection tasks: opening them, resolving a matter.
 
 Guarantees: a number leads to one target of its kind, however it is typed; only clerks and handlers open cases, so
 that no officer invents a case number; the station numbers everything else itself and gives no number twice. What is
@@ -13,15 +13,13 @@ from station import clock
 from station.actions.problems import ProblemError
 from station.catalogue import checks, retaining
 from station.catalogue.folding import fold_number
-from station.catalogue.targets import target_detail
 from station.catalogue.views import Viewer
 from station.config import Home
 from station.custody import Custody
 from station.database import Session
 from station.digest import new_id
 from station.errors import DeniedError, NotFoundError
-from station.ledger import log
-from station.records.case_entries import TargetOpened, TargetResolved, TargetSubmitted
+from station.records.case_entries import TargetOpened, TargetResolved
 from station.records.disposal_entries import HoldPlaced, Reason
 from station.records.entries import Actor, Entry
 from station.records.terms import Role, Source, TargetKind
@@ -170,30 +168,6 @@ def _check_handlers(session: Session, handlers: Sequence[str]) -> None:
         state = checks.person_state(session, person)
         if state is None or state.disabled:
             raise ProblemError("handler_unknown", f"There is no open account of the person {person!r}")
-
-
-def submit_case(custody: Custody, viewer: Viewer, actor: Actor, target: str) -> None:
-    """送审: submit a case with exactly the clips bound to it now.
-
-    Only its handler may (法制审核: the handler answers for truth, accuracy and completeness), and only when every
-    clip carries the five fields (执法全过程记录). Raises NotFoundError, DeniedError, ProblemError (target_closed,
-    no_clips, missing_fields).
-    """
-
-    def compose(session: Session) -> Sequence[Entry]:
-        state = _visible(session, viewer, target)
-        if state.kind != TargetKind.CASE or viewer.person not in state.handlers or Role.HANDLER not in viewer.roles:
-            raise DeniedError("Only a case's handler submits it")
-        require_open(state)
-        clips = checks.clips_of_target(session, target)
-        if not clips:
-            raise ProblemError("no_clips", "The case has no clips")
-        if target_detail(session, viewer, target).missing_fields:
-            raise ProblemError("missing_fields", "Some clips of the case lack one of the five fields")
-        fact = TargetSubmitted.Fact(submission=new_id(), target=target, clips=clips, log_size=log.head(session).size)
-        return (TargetSubmitted(fact=fact, actor=actor),)
-
-    custody.append_from(compose)
 
 
 def resolve_matter(

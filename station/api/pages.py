@@ -17,6 +17,7 @@ from station.actions.shown_proof import ShownProof
 from station.api.disposal_pages import HoldingView
 from station.board import SlotBoard
 from station.catalogue.exports import ExportRow
+from station.catalogue.reviews import SubmissionView
 from station.catalogue.views import (
     AlarmView,
     BindingView,
@@ -391,7 +392,7 @@ class CasePage:
     """case.html. `posters` as on ClipsPage; `cases` are those a matter may be resolved into.
 
     `exports`: the packages asked for; `can_ask` for one more, for a reason of `export_reasons`.
-    `can_verify`: there are clips, and the visitor may have them all checked.
+    `can_verify`: there are clips, and the visitor may have them all checked. `submissions`: newest first.
     """
 
     detail: TargetDetail
@@ -408,6 +409,7 @@ class CasePage:
     export_problem: str | None = None
     can_verify: bool = False
     holding: HoldingView = field(default_factory=HoldingView)
+    submissions: tuple[SubmissionView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ SEEING = _SEEING
 SWEEPING = frozenset({Role.CLERK, Role.REVIEWER, Role.APPROVER, Role.INSPECTOR, Role.AUDITOR})
 _TAGGING = frozenset({Role.OFFICER, Role.CLERK})
 _OPENING = frozenset({Role.CLERK, Role.HANDLER})
+# Who reads a submission: it tells of the whole case, so officers, who see only their own clips of it, do not.
+_REVIEWING = frozenset({Role.CLERK, Role.HANDLER, Role.REVIEWER, Role.APPROVER, Role.INSPECTOR})
 _EXPORTING = frozenset({Role.HANDLER, Role.APPROVER, Role.CLERK, Role.INSPECTOR})
 
 
@@ -129,7 +131,14 @@ POLICIES: dict[str, Policy] = {
     "GET /cases": _roles(*_SEEING),
     "POST /cases": _roles(*_OPENING, Role.OFFICER),
     "GET /cases/{target}": _roles(*_SEEING, subject=Subject.TARGET),
+    "GET /reviews": _roles(*_REVIEWING),
+    "GET /cases/{target}/submit": _roles(Role.HANDLER, subject=Subject.TARGET),
     "POST /cases/{target}/submit": _roles(Role.HANDLER, subject=Subject.TARGET),
+    "GET /cases/{target}/submissions/{submission}": _roles(*_REVIEWING, subject=Subject.TARGET),
+    "POST /cases/{target}/submissions/{submission}/verify": _roles(*_REVIEWING, subject=Subject.TARGET),
+    "POST /cases/{target}/submissions/{submission}/opinion": _roles(Role.REVIEWER, subject=Subject.TARGET),
+    "GET /cases/{target}/change/{clip}": _roles(Role.CLERK, subject=Subject.TARGET),
+    "POST /cases/{target}/change/{clip}": _roles(Role.CLERK, subject=Subject.TARGET),
     "POST /cases/{target}/resolve": _roles(*_OPENING, subject=Subject.TARGET),
     "POST /cases/{target}/exports": _roles(Role.HANDLER, subject=Subject.TARGET),
     "GET /exports": _roles(*_EXPORTING),

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from station.catalogue.clip_rows import chunks
 from station.catalogue.folding import fold_number
+from station.catalogue.reviews import locked_clips
 from station.catalogue.tables import Binding, Clip, Companion, Handler, Holding, Person, Proves, Recorder, Target
 from station.catalogue.views import Viewer
 from station.catalogue.visibility import visible_target
@@ -20,7 +21,7 @@ from station.records.terms import Role, TargetKind
 
 @dataclass(frozen=True, slots=True)
 class ClipState:
-    """What decides what may be done to a clip; `submitted`: bound to a case that was submitted for review."""
+    """What decides what may be done to a clip; `submitted`: bound to a case under review, not one sent back."""
 
     clip: str
     stage: str
@@ -91,13 +92,14 @@ class PersonState:
 def clip_states(session: Session, clips: Sequence[str]) -> dict[str, ClipState]:
     """Return the state of each of `clips` that exists."""
     found = {}
+    locked = locked_clips(session, clips)
     for part in chunks(clips):
         for row in session.exec(select(Clip).where(col(Clip.clip).in_(part))):
             found[row.clip] = ClipState(
                 row.clip,
                 row.stage,
                 row.sensitivity,
-                row.submitted,
+                row.clip in locked,
                 row.place,
                 row.latitude,
                 row.longitude,
@@ -109,22 +111,23 @@ def clip_states(session: Session, clips: Sequence[str]) -> dict[str, ClipState]:
 def said_of(session: Session, clips: Sequence[str]) -> dict[str, Said]:
     """Return what those of `clips` that exist say of themselves."""
     found: dict[str, Said] = {}
+    locked = locked_clips(session, clips)
     for part in chunks(clips):
         companions: dict[str, list[str]] = {clip: [] for clip in part}
         rows = select(Companion).where(col(Companion.clip).in_(part)).order_by(col(Companion.person))
         for row in session.exec(rows):
             companions[row.clip].append(row.person)
         for clip in session.exec(select(Clip).where(col(Clip.clip).in_(part))):
-            found[clip.clip] = _said(clip, companions[clip.clip])
+            found[clip.clip] = _said(clip, companions[clip.clip], clip.clip in locked)
     return found
 
 
-def _said(clip: Clip, companions: list[str]) -> Said:
+def _said(clip: Clip, companions: list[str], submitted: bool) -> Said:
     return Said(
         clip=clip.clip,
         file_name=clip.file_name or "",
         stage=clip.stage,
-        submitted=clip.submitted,
+        submitted=submitted,
         recorded_at=clip.recorded_at,
         time={"recorded_at": clip.recorded_at, "time_trust": clip.time_trust, "source": clip.time_source},
         place={

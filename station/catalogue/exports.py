@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Row, func, select, true
 from sqlmodel import Session
 
 from station.catalogue.clip_rows import PERSON, chunks, fetch
+from station.catalogue.reviews import has_reviewed
 from station.catalogue.views import Viewer
 from station.catalogue.visibility import CLIP, EXPORT, HANDLER, TARGET, visible_export
 from station.errors import NotFoundError
@@ -51,10 +52,11 @@ class ExportRow:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a person was and is in a case: its handler, or somebody who decided in it."""
+    """What a person was and is in a case: its handler, its reviewer, or somebody who decided in it."""
 
     handles: bool
     decided: bool
+    reviewed: bool = False
 
 
 def list_exports(
@@ -82,7 +84,8 @@ def part_in_case(session: Session, target: str, person: str) -> Part:
     """Return what a person is in a case; what they decided as long ago as the case exists counts."""
     handles = select(HANDLER.c.person).where(HANDLER.c.target == target, HANDLER.c.person == person)
     decided = select(EXPORT.c.export).where(EXPORT.c.target == target, EXPORT.c.decided_by == person)
-    return Part(bool(fetch(session, handles)), bool(fetch(session, decided)))
+    reviewed = has_reviewed(session, target, person)
+    return Part(bool(fetch(session, handles)), bool(fetch(session, decided)), reviewed)
 
 
 def _rows(session: Session, *conditions: ColumnElement[bool], limit: int) -> tuple[ExportRow, ...]:

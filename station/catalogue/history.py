@@ -12,7 +12,15 @@ from functools import singledispatch
 from typing import Final
 
 from station.catalogue.tables import History
-from station.records import case_entries, disposal_entries, docking_entries, erase_entries, export_entries, log_entries
+from station.records import (
+    case_entries,
+    disposal_entries,
+    docking_entries,
+    erase_entries,
+    export_entries,
+    log_entries,
+    review_entries,
+)
 from station.records.entries import Actor, Entry
 from station.records.terms import TargetKind
 
@@ -45,7 +53,9 @@ HISTORY_CODES: Final[dict[str, tuple[str, ...]]] = {
     "target.numbered": ("kind", "target", "into"),
     "target.merged": ("kind", "target", "into"),
     "target.dropped": ("kind", "target"),
-    "target.submitted": ("submission", "clips", "log_size"),
+    "target.submitted": ("submission", "version", "clips", "log_size"),
+    "submission.change_agreed": ("target", "clip", "field"),
+    "opinion.given": ("submission", "version", "verdict", "reason"),
     "clip.derived": ("target", "export", "tool", "tool_version"),
     "export.requested": ("export", "clips", "export_reason", "reason"),
     "export.approved": ("export",),
@@ -295,11 +305,30 @@ def _(entry: case_entries.TargetResolved) -> Iterable[_Line]:
 def _(entry: case_entries.TargetSubmitted) -> Iterable[_Line]:
     fact = entry.fact
     params: dict[str, _Value] = {"submission": fact.submission, "log_size": fact.log_size}
-    yield _Line(f"case:{fact.target}", "target.submitted", params | {"clips": len(fact.clips)})
+    counted: dict[str, _Value] = {"clips": len(fact.clips), "version": fact.version}
+    yield _Line(f"case:{fact.target}", "target.submitted", params | counted)
     for clip in dict.fromkeys(fact.clips):
         yield _Line(
             f"clip:{clip}", "clip.submitted", params | {"kind": "case", "target": fact.target}, target=fact.target
         )
+
+
+@_lines.register
+def _(entry: review_entries.OpinionGiven) -> Iterable[_Line]:
+    fact = entry.fact
+    params: dict[str, _Value] = {"submission": fact.submission, "version": fact.version, "verdict": fact.verdict}
+    params["reason"] = entry.text.opinion if entry.text else None
+    return (_Line(f"case:{fact.target}", "opinion.given", params),)
+
+
+@_lines.register
+def _(entry: review_entries.ChangeAgreed) -> Iterable[_Line]:
+    fact = entry.fact
+    params: dict[str, _Value] = {"target": fact.target, "clip": fact.clip, "field": fact.field}
+    return (
+        _Line(f"clip:{fact.clip}", "submission.change_agreed", params, target=fact.target),
+        _Line(f"case:{fact.target}", "submission.change_agreed", params, clip=fact.clip),
+    )
 
 
 @_lines.register

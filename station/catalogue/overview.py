@@ -7,6 +7,7 @@ from sqlmodel import Session
 
 from station.catalogue.clip_rows import fetch
 from station.catalogue.clips import in_queue
+from station.catalogue.reviews import count_waiting
 from station.catalogue.tables import metadata
 from station.catalogue.views import AlarmView, Queue, Viewer
 from station.catalogue.visibility import BINDING, CLIP, as_roles, sees_by_name, visible_clip
@@ -20,7 +21,8 @@ _WATCHING = frozenset({Role.CLERK, Role.ADMIN})
 class Counts:
     """Of the clips a viewer sees: all, those taken in today, those damaged; and alarms, if theirs.
 
-    `untagged` counts an officer's own recordings, as 今日标记 lists them, however many segments each has.
+    `untagged` counts an officer's own recordings, as 今日标记 lists them, however many segments each has; `reviews` the
+    submissions that wait for a reviewer.
     """
 
     total: int
@@ -28,13 +30,14 @@ class Counts:
     today: int
     damaged: int
     alarms: int
+    reviews: int = 0
 
 
 def counts(session: Session, viewer: Viewer, *, today: str) -> Counts:
     """Return the figures; `today` is when the station's day began, in UTC text."""
     total, taken_in, damaged = (_at_once if sees_by_name(viewer) else _one_by_one)(session, viewer, today)
     alarms = _count_alarms(session) if viewer.roles & _WATCHING else 0
-    return Counts(total, _count_untagged(session, viewer), taken_in, damaged, alarms)
+    return Counts(total, _count_untagged(session, viewer), taken_in, damaged, alarms, count_waiting(session, viewer))
 
 
 def _at_once(session: Session, viewer: Viewer, today: str) -> tuple[int, int, int]:

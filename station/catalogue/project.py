@@ -22,6 +22,7 @@ from station.catalogue import (
     project_exports,
     project_people,
     project_recorders,
+    project_reviews,
 )
 from station.catalogue.grams import settle_clip
 from station.catalogue.history import check_outcomes, history_rows
@@ -85,6 +86,7 @@ def project_alone(session: Session, seq: int, time: str, entry: Entry, told: Ent
     projector = _PROJECTORS.get(entry.TYPE)
     if projector is not None:
         projector(session, seq, time, entry)
+        project_reviews.touch(session, entry)
     if told is not None:
         session.add_all(history_rows(seq, time, told))
     session.flush()
@@ -165,6 +167,7 @@ _PROJECTORS: dict[str, Projector] = {
     **project_recorders.PROJECTORS,
     **project_dockings.PROJECTORS,
     **project_cases.PROJECTORS,
+    **project_reviews.PROJECTORS,
     **project_exports.PROJECTORS,
     **project_disposals.PROJECTORS,
 }

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, col, delete, select
 
+from station.catalogue import project_reviews
 from station.catalogue.doubts import settle_collector, settle_doubts
 from station.catalogue.folding import fold_number
 from station.catalogue.grams import searched_text, settle_clip
@@ -49,13 +50,14 @@ def _target_resolved(session: Session, _seq: int, _time: str, entry: case_entrie
             _mark_clip(session, binding.clip)
 
 
-def _target_submitted(session: Session, _seq: int, time: str, entry: case_entries.TargetSubmitted) -> None:
+def _target_submitted(session: Session, seq: int, time: str, entry: case_entries.TargetSubmitted) -> None:
     target = session.get(Target, entry.fact.target)
     if target is None:
         return
     target.status = "submitted"
     target.submitted_at = time
     session.add(target)
+    project_reviews.add_submission(session, seq, time, entry)
     for clip in sorted(set(session.exec(select(Binding.clip).where(Binding.target == target.target)).all())):
         _mark_clip(session, clip)
 

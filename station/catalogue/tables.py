@@ -285,6 +285,56 @@ class Target(Table, table=True):
     submitted_at: str | None = None
 
 
+class Submission(Table, table=True):
+    """送审: `version` counts the case's submissions, `clips` those of its list; `gaps` is JSON [[stage, reason], …].
+
+    `latest`: none of the case came after it. `touched`: an entry after it is about one of its clips, or about what is
+    bound to its case, so that the list may differ from what is there now; whether it does is for `reviews` to say.
+    """
+
+    __tablename__: ClassVar[Any] = "catalogue_submission"
+    __table_args__ = (Index("catalogue_submission_target", "target", "version"),)
+    submission: str = Field(primary_key=True)
+    target: str
+    version: int
+    seq: int = Field(unique=True)
+    submitted_at: str
+    submitted_by: str | None
+    log_size: int
+    clips: int
+    act: str | None
+    note: str = ""
+    gaps: str = "[]"
+    latest: bool = True
+    touched: bool = False
+
+
+class SubmissionLine(Table, table=True):
+    """A line of a submission's list as it was sealed: `sealed` is JSON, see `project_reviews`."""
+
+    __tablename__: ClassVar[Any] = "catalogue_submission_line"
+    submission: str = Field(primary_key=True)
+    clip: str = Field(primary_key=True, index=True)
+    sealed: str
+
+
+class Opinion(Table, table=True):
+    """审核意见 on a submission: `points` is JSON; counts are of the list's clips as they were checked by then."""
+
+    __tablename__: ClassVar[Any] = "catalogue_opinion"
+    opinion: str = Field(primary_key=True)
+    submission: str = Field(index=True)
+    seq: int = Field(unique=True)
+    verdict: str
+    points: str = "[]"
+    words: str = ""
+    sound: int = 0
+    damaged: int = 0
+    unchecked: int = 0
+    given_at: str
+    given_by: str | None
+
+
 class Handler(Table, table=True):
     """承办人: who handles a case."""
 

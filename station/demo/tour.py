@@ -19,8 +19,9 @@ from station.actions.bind import BindRequest, bind
 from station.actions.holders import issue_recorder
 from station.actions.login import issue_console_code
 from station.actions.people import Description, Second, add_person, issue_link
+from station.actions.review import submit_case
 from station.actions.setup import make_home
-from station.actions.targets import NewTarget, open_target, submit_case
+from station.actions.targets import NewTarget, open_target
 from station.board import SlotBoard
 from station.catalogue import checks, intake
 from station.catalogue.clips import list_clips

@@ -63,20 +63,39 @@ class TargetResolved(Entry):
         return (f"{self.fact.kind}:{self.fact.target}", *into)
 
 
+class StageGap(Part):
+    """A stage that should have been recorded and was not, with the handler's reason (文字记录足以全面反映等)."""
+
+    stage: EnforcementStage
+    reason: str = Field(min_length=1, max_length=300)
+
+
 class TargetSubmitted(Entry):
     """送审: a case was submitted for review with exactly these clips at this size of the log."""
 
     TYPE: ClassVar[str] = "target.submitted"
 
     class Fact(Part):
-        """The submission's list."""
+        """The submission's list; a line for each clip follows as `clip.submitted`.
+
+        `version` counts the case's submissions; `act` is the kind of act of the list of matters to be recorded.
+        """
 
         submission: str
         target: str
         clips: tuple[str, ...]
         log_size: int = Field(ge=0)
+        version: int = Field(default=1, ge=1)
+        act: str | None = None
+
+    class Text(Part):
+        """What the handler says along with it, and why required recordings are missing."""
+
+        note: str = Field(default="", max_length=1000)
+        gaps: tuple[StageGap, ...] = ()
 
     fact: Fact
+    text: Text | None = None
     actor: Actor | None = None
 
     def subjects(self) -> tuple[str, ...]:

@@ -62,6 +62,8 @@ DISCLOSED: Final[Mapping[str, Rule]] = {
     "target.opened": _own("fact", "names", "actor"),
     "target.resolved": _own("fact", "actor"),
     "target.submitted": _own("fact", "actor"),
+    "clip.submitted": _own("fact", "people", "place", "names", "text"),
+    "submission.change_agreed": _own("fact", "actor"),
     "clip.derived": _own("fact", "text"),
     "export.requested": _own("fact", "text", "actor"),
     "export.approved": _own("fact", "actor"),

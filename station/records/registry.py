@@ -14,6 +14,7 @@ from station.records import (
     log_entries,
     people_entries,
     recorder_entries,
+    review_entries,
 )
 from station.records.draft import Json
 from station.records.entries import Entry
@@ -56,6 +57,9 @@ ENTRY_TYPES: dict[str, type[Entry]] = {
         case_entries.TargetOpened,
         case_entries.TargetResolved,
         case_entries.TargetSubmitted,
+        review_entries.ClipSubmitted,
+        review_entries.OpinionGiven,
+        review_entries.ChangeAgreed,
         case_entries.ClipBound,
         case_entries.ClipUnbound,
         case_entries.ClipAmended,

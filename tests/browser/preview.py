@@ -37,6 +37,7 @@ class _Badges:
     total: int = 1286
     today: int = 42
     damaged: int = 2
+    reviews: int = 3
 
 
 def assets() -> dict[str, str]:

@@ -6,14 +6,17 @@ from typing import Any
 
 from markupsafe import Markup
 
+from station.actions import review
 from station.actions.amend_many import Change
 from station.actions.disposal import Due
 from station.actions.receipt import Receipt, ReceiptClip, qr_svg
 from station.actions.shown_proof import ShownProof
-from station.api import disposal_pages, pages
+from station.api import disposal_pages, pages, review_pages
 from station.board import SlotBoard
-from station.catalogue import exports, retaining, views
+from station.catalogue import exports, retaining, reviews, views
+from station.records.recording_list import StageState, load_list
 from station.records.retention import load_rules
+from station.records.review_entries import ReviewPoint
 from station.records.terms import EnforcementStage, NoneReason, Role, Sensitivity, TargetKind
 from station.state.searches import Search
 
@@ -257,6 +260,75 @@ AMEND = pages.AmendPage(
     officers=PEOPLE, names={},
     changes=(Change("c01", BASE.file_name, BASE.place, "中山路市场东门"), Change("c02", "0002.MP4", None, "中山路市场东门"),
              Change("c03", "0003.MP4", BASE.place, BASE.place, "submitted")),
+)  # fmt: skip
+
+
+REVIEWER = person("zhaomin", "赵敏", Role.REVIEWER)
+
+
+def _listed(number: int, **changes: Any) -> reviews.Line:
+    proves = (("现场检查过程合法，当事人在场", ((12_000, 95_000),)), ("违法事实清楚", ()))
+    line = reviews.Line(
+        clip=f"c{number:02}", sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", size_bytes=184_300_221,
+        taken_in=4000 + number, stage="probed", sensitivity="ordinary", recorded_at=f"2026-11-18T0{number}:30:00.000000Z",
+        time_source="file_name", place=("建设南大街 128 号", None, None, None), place_source="officer", collector="zhangwei",
+        collector_name="张伟", companions=("lifang",), collector_source="holder_register",
+        file_name=f"DCAM_J800000_018233_20261118_17300{number}_000{number}.mp4", number="冀石城市监处罚〔2026〕97号",
+        bindings=(reviews.Listed("b1", "inspection", "officer", proves, ""),),
+    )  # fmt: skip
+    return replace(line, **changes)
+
+
+LISTED = (_listed(1), _listed(2, sensitivity="privacy"), _listed(3, erased=frozenset({"people"})))
+OPINION = reviews.OpinionView(
+    "o1",
+    4711,
+    "agree",
+    (),
+    "事实清楚，证据确凿，程序合法，同意。",
+    3,
+    0,
+    0,
+    "2026-11-21T02:00:00.000000Z",
+    "zhaomin",
+    "赵敏",
+)
+SUBMISSION = reviews.SubmissionView(
+    submission="s2", target="case2", number=SUBMITTED.number, title=SUBMITTED.title, unit="城关区市场监督管理局", version=2, seq=4650,
+    submitted_at="2026-11-20T08:00:00.000000Z", submitted_by="liuyang", submitted_by_name="刘洋", handlers=frozenset({"liuyang"}),
+    log_size=4650, clips=3, act="penalty_ordinary", note="第二次送审，已补充询问录像。", gaps=(("inquiry", "当事人拒绝到场，书面通知附卷"),),
+    latest=True, opinion=None,
+)  # fmt: skip
+CHANGED = replace(
+    SUBMISSION, submission="s3", number=CASE.number, title=CASE.title, opinion=replace(OPINION, void=True),
+    changes=(
+        reviews.Change("c01", LISTED[0].file_name, "place", "建设南大街 128 号", "建设南大街 182 号"),
+        reviews.Change("c02", LISTED[1].file_name, "proves", LISTED[1].proves, LISTED[1].proves[:1]),
+        reviews.Change("c09", "DCAM_J800000_0009.mp4", "added"),
+    ),
+)  # fmt: skip
+RETURNED = replace(
+    SUBMISSION,
+    submission="s4",
+    opinion=replace(OPINION, verdict="problems", points=("evidence", "procedure"), words="缺送达录像。"),
+)
+LISTING = load_list()
+STATES = (
+    StageState("inspection", "key", 3, 1_815_000),
+    StageState("inquiry", "key", 0, 0, "当事人拒绝到场，书面通知附卷"),
+    StageState("hearing", "whole", 0, 0),
+)
+REVIEW = review_pages.SubmissionPage(
+    view=SUBMISSION, lines=LISTED, lengths={}, names={"lifang": "李芳"}, seen=frozenset({"c01", "c02"}),
+    outcomes={"c01": "sound", "c02": "damaged"}, checked=review.Checked(1, 1, 1), check=None, act=LISTING.act[1], stages=STATES,
+    versions=(SUBMISSION, replace(RETURNED, latest=False, version=1)), after=history()[:3],
+    looks=(reviews.LookLine("c01", LISTED[0].file_name, "2026-11-20T09:00:00.000000Z", "赵敏", "play", "审核", 2),),
+    can_see_looks=True, can_review=True, apart=True, can_resubmit=False, can_change=False,
+    points=tuple(point.value for point in ReviewPoint),
+)  # fmt: skip
+SUBMIT = review_pages.SubmitPage(
+    row=CASE, lines=LISTED, names={"lifang": "李芳"}, missing={"c03": ("place",)}, acts=LISTING.act, act=LISTING.act[1], stages=STATES,
+    former=RETURNED, shown="0" * 64, can_submit=True,
 )  # fmt: skip
 
 
@@ -526,6 +598,14 @@ PAGES: dict[str, Shown] = {
     **{f"disposal-list-{each.status}": Shown("disposal_list.html", disposal_pages.DisposalListPage(each, SOURCES), CLERK, "/disposal/x") for each in DISPOSALS},
     "bind": Shown("bind.html", BIND, CLERK, "/bind"),
     "bind-dialog": Shown("bind_dialog.html", replace(BIND, problem="target_missing", values={"kind": "matter", "new_title": "x"}), CLERK, "/bind"),
+    "reviews": Shown("reviews.html", review_pages.DeskPage((SUBMISSION,), (CHANGED,), (RETURNED,), (replace(SUBMISSION, opinion=OPINION),), frozenset({"s2"})), REVIEWER, "/reviews"),
+    "reviews-none": Shown("reviews.html", review_pages.DeskPage((), (), (), (), frozenset()), REVIEWER, "/reviews"),
+    "submission": Shown("submission.html", REVIEW, REVIEWER, "/cases/case2/submissions/s2"),
+    "submission-changed": Shown("submission.html", replace(REVIEW, view=CHANGED, can_review=False, can_change=True, check=review_pages.CheckProgress("k", "running", 420, 42, 100, True)), CLERK, "/cases/case1/submissions/s3"),
+    "submission-check": Shown("submission_check.html", REVIEW, REVIEWER, "/cases/case2/submissions/s2"),
+    "submit": Shown("submit.html", SUBMIT, HANDLER, "/cases/case1/submit"),
+    "submit-first": Shown("submit.html", replace(SUBMIT, act=None, former=None, missing={}, stages=(), can_submit=False, lines=()), HANDLER, "/cases/case1/submit"),
+    "change": Shown("change.html", review_pages.ChangePage(SUBMITTED, "c01", LISTED[0], PEOPLE, {}, "second_missing"), CLERK, "/cases/case2/change/c01"),
     "amend": Shown("amend.html", replace(AMEND, changes=()), CLERK, "/amend"),
     "amend-dialog": Shown("amend_dialog.html", AMEND, CLERK, "/amend"),
     "done": Shown("done.html", pages.DoneView("amended", 12, "abc"), CLERK, "/amend"),

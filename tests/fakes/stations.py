@@ -2,12 +2,12 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from fastapi import FastAPI
 
@@ -36,6 +36,7 @@ from station.records.docking_entries import (
     RecorderKnown,
 )
 from station.records.entries import Actor, Entry
+from station.records.log_entries import CheckCompleted
 from station.records.reading import RawName, RawTimes
 from station.records.registry import read_entry
 from station.records.terms import Role, TimeTrust
@@ -215,6 +216,21 @@ class FakeStation:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(b"RIFF----WEBPVP8 ")
         return clip
+
+    def checked(self, viewer: Viewer, clips: Sequence[str], outcome: Literal["sound", "damaged"] = "sound") -> None:
+        """Enter that a check read these clips' originals and found this."""
+        fact = CheckCompleted.Fact(
+            check=new_id(),
+            scope="case",
+            clips=tuple(clips),
+            originals_checked=len(clips),
+            damaged=tuple(clips) if outcome == "damaged" else (),
+            outcome=outcome,
+            log_size=self.size(),
+            readback="direct",
+        )
+        actor = Actor(person=viewer.person, via="web", strength="password")
+        self.custody.append(CheckCompleted(fact=fact, actor=actor), seal=False)
 
     def entries(self, type_name: str = "") -> list[Entry]:
         """Return the ledger's entries of a type, oldest first; all without one."""

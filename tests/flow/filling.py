@@ -6,6 +6,7 @@ from station.records.case_entries import (
     ClipBound,
     ClipClassified,
     ClipUnbound,
+    StageGap,
     TargetOpened,
     TargetResolved,
     TargetSubmitted,
@@ -17,7 +18,16 @@ from station.records.export_entries import ExportReason, ExportRequested
 from station.records.log_entries import AccessDenied, AccessListed, AccessOpened, AlarmRaised, CheckCompleted
 from station.records.people_entries import AccountChanged, PersonDescribed, RolesGranted, SessionOpened
 from station.records.recorder_entries import RecorderQuarantined
+from station.records.review_entries import (
+    ChangeAgreed,
+    ClipSubmitted,
+    ListedBinding,
+    ListedProof,
+    OpinionGiven,
+    Verdict,
+)
 from station.records.terms import (
+    ClipStage,
     EnforcementStage,
     NoneReason,
     Role,
@@ -102,7 +112,40 @@ def entries_about(clip: str, recorder: str) -> tuple[Entry, ...]:
         ),
         ClipClassified(fact=ClipClassified.Fact(clip=clip, sensitivity=Sensitivity.PRIVACY), actor=ZHANG),
         TargetSubmitted(
-            fact=TargetSubmitted.Fact(submission="u1", target="t1", clips=(clip,), log_size=1), actor=ZHANG
+            fact=TargetSubmitted.Fact(submission="u1", target="t1", clips=(clip,), log_size=1, act="penalty_ordinary"),
+            text=TargetSubmitted.Text(
+                note="占道一案", gaps=(StageGap(stage=EnforcementStage.INQUIRY, reason="占道：有询问笔录"),)
+            ),
+            actor=ZHANG,
+        ),
+        ClipSubmitted(
+            fact=ClipSubmitted.Fact(
+                submission="u1",
+                target="t1",
+                clip=clip,
+                digest={"sha256": "ab" * 32},
+                size_bytes=7,
+                taken_in=3,
+                stage=ClipStage.PROBED,
+                sensitivity=Sensitivity.PRIVACY,
+                recorded_at=TIME,
+                bindings=(ListedBinding(binding="b1", stage=EnforcementStage.ON_SITE, source=Source.OFFICER),),
+            ),
+            people=ClipSubmitted.People(collector="zhang", collector_name="张三", companions=("li",)),
+            place=Place(text="中山路 1 号"),
+            names=ClipSubmitted.Names(file_name="DCIM/0001.mp4", number="冀石执罚〔2026〕第12号"),
+            text=ClipSubmitted.Text(bindings=(ListedProof(proves=(Proof(text="现场情况"),), note="备注"),)),
+        ),
+        ChangeAgreed(
+            fact=ChangeAgreed.Fact(submission="u1", target="t1", clip=clip, field="place"),
+            actor=ZHANG,
+        ),
+        OpinionGiven(
+            fact=OpinionGiven.Fact(
+                opinion="o1", submission="u1", target="t1", version=1, verdict=Verdict.AGREE, log_size=9, unchecked=1
+            ),
+            text=OpinionGiven.Text(opinion="占道事实清楚"),
+            actor=ZHANG,
         ),
         HoldPlaced(
             fact=HoldPlaced.Fact(hold="h9", about=f"clip:{clip}"), text=Reason(reason="行政诉讼"), actor=ZHANG

@@ -1,4 +1,4 @@
-"""Cases, pending matters and inspection tasks: the list, one's page, opening, submitting, resolving."""
+"""Cases, pending matters and inspection tasks: the list, one's page, opening, resolving."""
 
 from typing import Annotated
 
@@ -19,6 +19,7 @@ from station.api.routes.clips import list_posters
 from station.api.routes.exports import view_exports
 from station.catalogue import checks
 from station.catalogue.exports import list_exports, part_in_case
+from station.catalogue.reviews import SubmissionView, list_submissions
 from station.catalogue.targets import list_targets, target_detail
 from station.catalogue.views import TargetDetail, TargetRow
 from station.database import Session
@@ -92,9 +93,12 @@ def show_case(
         packages = view_exports(station, session, visit, list_exports(session, visit.viewer, target=target))
         asking = exports.may_ask(visit.viewer, part_in_case(session, target, visit.person.person))
         holding = holding_of(session, visit.viewer, f"{detail.row.kind}:{target}")
+        reading = allows(policy_of("GET /reviews"), visit.viewer.roles, loopback=False)
+        submissions = list_submissions(session, visit.viewer, target=target) if reading else ()
     page = CasePage(
         detail=detail,
-        can_submit=_may_submit(visit, detail, handlers),
+        can_submit=_may_submit(visit, detail, handlers, submissions),
+        submissions=submissions,
         can_edit=editing,
         can_bind=bool(visit.viewer.roles & BINDERS) and detail.row.status == "open",
         posters=list_posters(station, visit, detail.clips, "GET /cases/{target}"),
@@ -115,10 +119,13 @@ def _handlers(session: Session, visit: Visit, target: str) -> frozenset[str]:
     return state.handlers if state else frozenset()
 
 
-def _may_submit(visit: Visit, detail: TargetDetail, handlers: frozenset[str]) -> bool:
+def _may_submit(
+    visit: Visit, detail: TargetDetail, handlers: frozenset[str], submissions: tuple[SubmissionView, ...]
+) -> bool:
     own = Role.HANDLER in visit.viewer.roles and visit.person.person in handlers
     ready = bool(detail.clips) and not detail.missing_fields
-    return own and ready and _is_open(detail.row) and detail.row.kind == TargetKind.CASE
+    due = _is_open(detail.row) or any(each.state == "changed" for each in submissions)
+    return own and ready and due and detail.row.kind == TargetKind.CASE
 
 
 def _may_resolve(visit: Visit, detail: TargetDetail) -> bool:
@@ -127,16 +134,6 @@ def _may_resolve(visit: Visit, detail: TargetDetail) -> bool:
 
 def _is_open(row: TargetRow) -> bool:
     return row.status == "open"
-
-
-def submit_case(request: Request, target: str) -> Response:
-    """送审: submit a case with the clips it has now."""
-    station, visit = station_of(request), visit_of(request)
-    try:
-        targets.submit_case(station.custody, visit.viewer, visit.actor, target)
-    except ProblemError as error:
-        return show_case(request, target, error.code)
-    return RedirectResponse(f"/cases/{target}", 303)
 
 
 def ask_for_export(
@@ -203,7 +200,6 @@ ROUTES = (
     ("GET", "/cases", cases_page),
     ("POST", "/cases", open_case),
     ("GET", "/cases/{target}", case_page),
-    ("POST", "/cases/{target}/submit", submit_case),
     ("POST", "/cases/{target}/resolve", resolve_matter),
     ("POST", "/cases/{target}/exports", ask_for_export),
 )

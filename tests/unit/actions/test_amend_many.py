@@ -9,7 +9,8 @@ from station.actions.amend import Amendment, amend, make_place
 from station.actions.amend_many import Wanted, amend_many, preview
 from station.actions.bind import BindRequest, bind
 from station.actions.problems import ProblemError
-from station.actions.targets import NewTarget, open_target, submit_case
+from station.actions.review import submit_case
+from station.actions.targets import NewTarget, open_target
 from station.actions.undoing import undo
 from station.catalogue import checks
 from station.catalogue.views import Viewer

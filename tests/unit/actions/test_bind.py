@@ -4,7 +4,8 @@ import pytest
 
 from station.actions.bind import BindRequest, bind, unbind
 from station.actions.problems import ProblemError
-from station.actions.targets import NewTarget, open_target, resolve_matter, submit_case
+from station.actions.review import submit_case
+from station.actions.targets import NewTarget, open_target, resolve_matter
 from station.catalogue import checks
 from station.catalogue.clips import clip_digest
 from station.catalogue.views import Viewer

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
+from station.actions.review import submit_case
 from station.records.terms import Role
 from tests.fakes.stations import FakeStation
 
@@ -21,7 +22,7 @@ def submitted_case(station: FakeStation, browse: Browse) -> tuple[str, str]:
     clerk.post("/bind", data={"clip": [clip], "kind": "case", "target": target, "stage": "on_site", "proves": ["占道"]})
     clerk.post(f"/clips/{clip}/amend", data={"field": "place", "value": "建设南大街 128 号"})
     clerk.post(f"/clips/{clip}/amend", data={"field": "collector", "collector_name": "张伟"})
-    assert browse(handler).post(f"/cases/{target}/submit").status_code == 303
+    submit_case(station.custody, handler, station.session(handler)[1], target)
     return target, clip
 
 

@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 
 from station import durable
 from station.actions import login
+from station.actions.review import submit_case
 from station.board import SlotBoard
 from station.digest import new_id
 from station.records.recorder_entries import RecorderQuarantined
@@ -122,7 +123,7 @@ def test_a_submitted_clip_offers_no_amendment(station: FakeStation, browse: Brow
     clerk.post(f"/clips/{clip}/amend", data={"field": "place", "value": "人民路 1 号"})
     clerk.post(f"/clips/{clip}/amend", data={"field": "collector", "collector_name": "张伟"})
     assert f"/clips/{clip}/amend" in clerk.get(f"/clips/{clip}").text
-    assert browse(handler).post(f"/cases/{target}/submit").status_code == 303
+    submit_case(station.custody, handler, station.session(handler)[1], target)
     page = clerk.get(f"/clips/{clip}").text
     assert f"/clips/{clip}/amend" not in page and "/unbind/" not in page
 

@@ -19,6 +19,7 @@ from tests.unit.api.conftest import ADDRESS, FROM_OUR_PAGES
 
 ALL = "officer clerk handler reviewer approver inspector auditor admin"
 SEEING = "officer clerk handler reviewer approver inspector"
+REVIEWING = "clerk handler reviewer approver inspector"
 SWEEPING = "clerk reviewer approver inspector auditor"
 # Route: the roles that get in; `*` everybody, `screen` the screen beside the slots and anybody logged in.
 EXPECTED = {
@@ -78,7 +79,14 @@ EXPECTED = {
     "GET /cases": SEEING,
     "POST /cases": "officer clerk handler",
     "GET /cases/{target}": SEEING,
+    "GET /reviews": REVIEWING,
+    "GET /cases/{target}/submit": "handler",
     "POST /cases/{target}/submit": "handler",
+    "GET /cases/{target}/submissions/{submission}": REVIEWING,
+    "POST /cases/{target}/submissions/{submission}/verify": REVIEWING,
+    "POST /cases/{target}/submissions/{submission}/opinion": "reviewer",
+    "GET /cases/{target}/change/{clip}": "clerk",
+    "POST /cases/{target}/change/{clip}": "clerk",
     "POST /cases/{target}/resolve": "clerk handler",
     "POST /cases/{target}/exports": "handler",
     "GET /exports": "handler approver clerk inspector",

@@ -18,6 +18,7 @@ from station.records import (
     log_entries,
     people_entries,
     recorder_entries,
+    review_entries,
 )
 from station.records.entries import Actor, Entry, Place
 from station.records.export_entries import ExportReason
@@ -161,6 +162,21 @@ LINES: list[tuple[Entry, list[tuple[str, str]]]] = [
         [("case:t", "target.submitted"), ("clip:a", "clip.submitted"), ("clip:b", "clip.submitted")],
     ),
     (
+        review_entries.OpinionGiven(
+            fact=review_entries.OpinionGiven.Fact(
+                opinion="o", submission="s", target="t", version=1, verdict=review_entries.Verdict.AGREE, log_size=1
+            ),
+            text=review_entries.OpinionGiven.Text(opinion="同意"),
+        ),
+        [("case:t", "opinion.given")],
+    ),
+    (
+        review_entries.ChangeAgreed(
+            fact=review_entries.ChangeAgreed.Fact(submission="s", target="t", clip="a", field="place")
+        ),
+        [("clip:a", "submission.change_agreed"), ("case:t", "submission.change_agreed")],
+    ),
+    (
         export_entries.ClipDerived(
             fact=export_entries.ClipDerived.Fact(
                 clip="a",
@@ -254,6 +270,7 @@ WITHOUT_LINES = {
     log_entries.FileCompared,
     people_entries.PersonDescribed,
     people_entries.RolesGranted,
+    review_entries.ClipSubmitted,  # the list's lines; the submission itself is in both histories
     people_entries.TokenIssued,
     people_entries.TokenRevoked,
     people_entries.AccountChanged,

@@ -24,7 +24,8 @@ WITHHELD = (
     "erasure.",
     "file.",
 )
-WITHHELD_TYPES = ("export.refused", "recorder.quarantined", "recorder.withdrawn")
+# An opinion is the agency's own paper; it goes into its file, not to the other side.
+WITHHELD_TYPES = ("export.refused", "opinion.given", "recorder.quarantined", "recorder.withdrawn")
 
 
 def parts_of(type_name: str) -> set[str]:

@@ -19,8 +19,10 @@ from station.catalogue.views import Queue
 from station.i18n import LOCALES, translator
 from station.ledger.findings import MESSAGES
 from station.records import terms
+from station.records.recording_list import Need, load_list
 from station.records.registry import ENTRY_TYPES
 from station.records.retention import load_rules
+from station.records.review_entries import ReviewPoint, Verdict
 from tests.unit.web import messages
 
 CJK = re.compile("[\u3400-\u9fff]")
@@ -49,6 +51,26 @@ _GROUPS: dict[str, Iterable[str]] = {
     "field": FIELDS,
     "register": COLUMNS,
     "queue": Queue,
+    "review_state": ("waiting", "changed", "returned", "agreed", "superseded"),
+    "verdict": Verdict,
+    "review_point": ReviewPoint,
+    "review_change": (
+        "bytes",
+        "held",
+        "sensitivity",
+        "time",
+        "place",
+        "collector",
+        "companions",
+        "stage",
+        "proves",
+        "note",
+        "added",
+        "removed",
+    ),
+    "stage_state": ("present", "explained", "missing", "extra"),
+    "stage_need": get_args(Need),
+    "act": [act.id for act in load_list().act],
     "given_reason": ("undone", "superseded"),
     "queue_means": Queue,
     "doubt": ("clock_suspicious", "clock_unknown", "holder_ambiguous", "number_disagrees"),
