@@ -65,10 +65,14 @@ uninstall-system: ## take its programs away again; the evidence stays
 test: install debian-test $(VENV)/.dev $(VENV)/ascmhl/.installed ## everything the tests need, then all tests that need no VM
 	@$(POSTGRES) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
+# Sixteen recorders at once have the machine to themselves: beside another guest they wait too long for each other.
+RIG_CROWD := tests/rig/test_dock.py::test_sixteen_recorders_plugged_in_within_a_second_are_all_taken_in
+
 .PHONY: rig
 rig: install debian-rig $(VENV)/.dev ## tests with recorders plugged into a virtual machine; builds it once
 	$(BIN)/python -m tests.rig.image
-	$(BIN)/python -m pytest -m rig tests/rig --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
+	$(if $(PYTEST_ARGS),,$(BIN)/python -m pytest -m rig $(RIG_CROWD))
+	$(BIN)/python -m pytest -m rig tests/rig --numprocesses 2 --dist worksteal $(or $(PYTEST_ARGS),--deselect $(RIG_CROWD))
 
 .PHONY: check
 check: install $(VENV)/.dev ## ruff, mypy --strict, import-linter, profile linter
