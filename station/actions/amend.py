@@ -103,14 +103,19 @@ def _time(amendment: Amendment) -> str | None:
         return None
     if amendment.recorded_at is None:
         raise ProblemError("value_missing", "No time was given")
+    return check_time(amendment.recorded_at)
+
+
+def check_time(recorded_at: str) -> str:
+    """Return a time of recording (UTC text) that can be one; raises ProblemError time_invalid."""
     try:
-        moment = clock.parse_time(amendment.recorded_at)
+        moment = clock.parse_time(recorded_at)
     except ValueError as error:
-        raise ProblemError("time_invalid", f"{amendment.recorded_at!r} is no time") from error
+        raise ProblemError("time_invalid", f"{recorded_at!r} is no time") from error
     # A day of grace: the recorder's zone is not ours, but nothing is recorded tomorrow.
-    if amendment.recorded_at < _EARLIEST or moment > clock.now() + timedelta(days=1):
+    if recorded_at < _EARLIEST or moment > clock.now() + timedelta(days=1):
         raise ProblemError("time_invalid", "A recording was made after 1999 and not in the future")
-    return amendment.recorded_at
+    return recorded_at
 
 
 def _place(amendment: Amendment) -> Place | None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from station import clock
-from station.actions.amend import AMENDERS, PLACE_CHARACTERS, REASON_CHARACTERS, acting_source, make_place
+from station.actions.amend import AMENDERS, PLACE_CHARACTERS, REASON_CHARACTERS, acting_source, check_time, make_place
 from station.actions.bind import CLIPS_AT_ONCE
 from station.actions.problems import ProblemError
 from station.catalogue import checks
@@ -171,9 +171,7 @@ def _made(wanted: Wanted, state: checks.Said) -> dict[str, Any]:
         name = None if wanted.collector is not None else " ".join(wanted.collector_name.split())
         return state.of("collector") | {"collector": wanted.collector, "collector_name": name}
     moment = clock.parse_time(str(state.recorded_at)) + timedelta(seconds=wanted.shift_seconds)
-    if moment.year < 2000 or moment > clock.now() + timedelta(days=1):
-        raise ProblemError("time_invalid", "A recording was made after 1999 and not in the future")
-    return {"recorded_at": clock.format_time(moment), "time_trust": TimeTrust.PLAIN.value}
+    return {"recorded_at": check_time(clock.format_time(moment)), "time_trust": TimeTrust.PLAIN.value}
 
 
 def amendment(

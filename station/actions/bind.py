@@ -13,6 +13,7 @@ from station.actions.amend import PLACE_CHARACTERS, acting_source, make_place
 from station.actions.problems import ProblemError
 from station.actions.targets import NewTarget, find_or_open, require_open
 from station.catalogue import checks
+from station.catalogue.clip_rows import load_proves
 from station.catalogue.clips import expand_recordings, visible_clips
 from station.catalogue.views import Viewer
 from station.config import Home
@@ -239,16 +240,16 @@ def _remember(
     placed: Sequence[ClipAmended],
 ) -> None:
     """Keep what the action replaces, so that it can be taken back as one."""
-    chosen = set(clips)
+    replaced = [b for b in former if b.kind == TargetKind.NONE and b.clip in set(clips)]
+    proves = load_proves(session, [b.binding for b in replaced])
     changes = {
         b.clip: Former(
             b.clip,
             "none",
-            {"none_reason": b.none_reason, "stage": b.stage, "proves": list(b.proves), "note": b.note},
+            {"none_reason": b.none_reason, "stage": b.stage, "proves": proves.get(b.binding, []), "note": b.note},
             {},
         )
-        for b in former
-        if b.kind == TargetKind.NONE and b.clip in chosen
+        for b in replaced
     }
     said = checks.said_of(session, [entry.fact.clip for entry in placed])
     text = make_place(request.place).text

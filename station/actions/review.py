@@ -17,10 +17,11 @@ import rfc8785
 from station.actions.amend import Amendment, amend
 from station.actions.people import Second, verify_second
 from station.actions.problems import ProblemError
-from station.catalogue import checks, reviews
+from station.catalogue import checks, review_lists, reviews
 from station.catalogue.exports import part_in_case
 from station.catalogue.people import person
-from station.catalogue.reviews import Line, SubmissionView
+from station.catalogue.review_lists import Line
+from station.catalogue.reviews import SubmissionView
 from station.catalogue.targets import target_detail
 from station.catalogue.views import Viewer
 from station.config import Home
@@ -136,7 +137,7 @@ def submit_case(
         former = reviews.latest_submission(session, target)
         if state.status != "open" and not (former is not None and former.state == "changed"):
             raise ProblemError("already_submitted", "The case is under review, just as it is")
-        lines = reviews.present_lists(session, [target]).get(target, {})
+        lines = review_lists.present_lists(session, [target]).get(target, {})
         if not lines:
             raise ProblemError("no_clips", "The case has no clips")
         detail = target_detail(session, viewer, target)
@@ -282,7 +283,7 @@ def give_opinion(
             raise ProblemError("opinion_given", "This submission has its opinion")
         if view.changes:
             raise ProblemError("submission_changed", "The case is not as it was submitted: it must be submitted anew")
-        lines = reviews.sealed_lists(session, [submission]).get(submission, {})
+        lines = review_lists.sealed_lists(session, [submission]).get(submission, {})
         if not lines:
             raise ProblemError("submission_unlisted", "It was made before lists were sealed: it must be submitted anew")
         checked = checked_since(session, view, tuple(lines))

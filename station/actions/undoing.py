@@ -21,7 +21,7 @@ from station.database import Session
 from station.digest import new_id
 from station.errors import DeniedError
 from station.records.case_entries import ClipAmended, ClipBound, ClipUnbound
-from station.records.entries import Actor, Entry, Proof
+from station.records.entries import Actor, Entry, Proof, TimeRange
 from station.records.terms import ClipStage, NoneReason, Source, TargetKind
 from station.state import undos
 from station.state.undos import Former
@@ -123,7 +123,10 @@ def _none_back(
         stage=before["stage"],
         source=acting_source(session, viewer, actor, [former.clip]),
     )
-    proves = tuple(Proof(text=text) for text in before["proves"])
+    proves = tuple(
+        Proof(text=text, ranges=tuple(TimeRange(start_ms=start, end_ms=end) for start, end in ranges))
+        for text, ranges in before["proves"]
+    )
     return ClipBound(fact=fact, text=ClipBound.Text(proves=proves, note=before["note"]), actor=actor)
 
 

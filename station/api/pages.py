@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
-from station.actions.amend_many import Change
 from station.actions.receipt import Receipt
 from station.actions.shown_proof import ShownProof
 from station.api.disposal_pages import HoldingView
@@ -291,28 +290,6 @@ class BoundView:
     number: str | None
     none_reason: str | None
     action: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AmendPage:
-    """amend.html, dialog or page: the form, or with `changes` the preview. `names` are those of `officers` by id."""
-
-    clips: tuple[str, ...]
-    values: dict[str, str]
-    officers: tuple[PersonView, ...]
-    names: dict[str, str]
-    changes: tuple[Change, ...] = ()
-    problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DoneView:
-    """done.html, the answer to an action on many clips; `action` can be undone."""
-
-    what: Literal["amended", "undone"]
-    clips: int
-    action: str | None
-    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

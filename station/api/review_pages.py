@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from station.actions.review import Checked
-from station.catalogue.reviews import Line, LookLine, SubmissionView
+from station.catalogue.review_lists import Line
+from station.catalogue.reviews import LookLine, SubmissionView
 from station.catalogue.views import HistoryLine, PersonView, TargetRow
 from station.records.recording_list import Act, StageState
 

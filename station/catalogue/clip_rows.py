@@ -94,18 +94,19 @@ def load_bindings(session: Session, viewer: Viewer, clips: Sequence[str]) -> dic
         .order_by(BINDING.c.bound_at, BINDING.c.binding)
     )
     rows = [row for part in chunks(clips) for row in fetch(session, query.where(BINDING.c.clip.in_(part)))]
-    proves = _load_proves(session, [row.binding for row in rows])
+    proves = load_proves(session, [row.binding for row in rows])
     grouped: defaultdict[str, list[BindingView]] = defaultdict(list)
     for row in rows:
         grouped[row.clip].append(_binding_view(row, tuple(proves.get(row.binding, ()))))
     return {clip: tuple(views) for clip, views in grouped.items()}
 
 
-_Proof = tuple[str, tuple[tuple[int, int], ...]]
+Proven = tuple[str, tuple[tuple[int, int], ...]]
 
 
-def _load_proves(session: Session, bindings: Sequence[str]) -> dict[str, list[_Proof]]:
-    grouped: defaultdict[str, list[_Proof]] = defaultdict(list)
+def load_proves(session: Session, bindings: Sequence[str]) -> dict[str, list[Proven]]:
+    """Return what each binding proves, in order; bindings that state nothing are absent."""
+    grouped: defaultdict[str, list[Proven]] = defaultdict(list)
     for part in chunks(bindings):
         query = select(PROVES).where(PROVES.c.binding.in_(part)).order_by(PROVES.c.binding, PROVES.c.position)
         for row in fetch(session, query):
@@ -114,7 +115,7 @@ def _load_proves(session: Session, bindings: Sequence[str]) -> dict[str, list[_P
     return grouped
 
 
-def _binding_view(row: Row[Any], proves: tuple[_Proof, ...]) -> BindingView:
+def _binding_view(row: Row[Any], proves: tuple[Proven, ...]) -> BindingView:
     return BindingView(
         binding=row.binding,
         action=row.action,

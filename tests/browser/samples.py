@@ -11,9 +11,9 @@ from station.actions.amend_many import Change
 from station.actions.disposal import Due
 from station.actions.receipt import Receipt, ReceiptClip, qr_svg
 from station.actions.shown_proof import ShownProof
-from station.api import disposal_pages, pages, review_pages
+from station.api import amend_pages, disposal_pages, pages, review_pages
 from station.board import SlotBoard
-from station.catalogue import exports, retaining, reviews, views
+from station.catalogue import exports, retaining, review_lists, reviews, views
 from station.records.recording_list import StageState, load_list
 from station.records.retention import load_rules
 from station.records.review_entries import ReviewPoint
@@ -254,7 +254,7 @@ EXPORT_VIEWS = (
 DISKS = (("/media/KINGSTON", 58_200_000_000), ("/media/送检盘", None))
 
 
-AMEND = pages.AmendPage(
+AMEND = amend_pages.AmendPage(
     clips=("c01", "c02", "c03"),
     values={"field": "place", "place": "中山路市场东门", "reason": "", "collector": "", "collector_name": "", "shown": "", "true": ""},
     officers=PEOPLE, names={},
@@ -266,15 +266,15 @@ AMEND = pages.AmendPage(
 REVIEWER = person("zhaomin", "赵敏", Role.REVIEWER)
 
 
-def _listed(number: int, **changes: Any) -> reviews.Line:
+def _listed(number: int, **changes: Any) -> review_lists.Line:
     proves = (("现场检查过程合法，当事人在场", ((12_000, 95_000),)), ("违法事实清楚", ()))
-    line = reviews.Line(
+    line = review_lists.Line(
         clip=f"c{number:02}", sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", size_bytes=184_300_221,
         taken_in=4000 + number, stage="probed", sensitivity="ordinary", recorded_at=f"2026-11-18T0{number}:30:00.000000Z",
         time_source="file_name", place=("建设南大街 128 号", None, None, None), place_source="officer", collector="zhangwei",
         collector_name="张伟", companions=("lifang",), collector_source="holder_register",
         file_name=f"DCAM_J800000_018233_20261118_17300{number}_000{number}.mp4", number="冀石城市监处罚〔2026〕97号",
-        bindings=(reviews.Listed("b1", "inspection", "officer", proves, ""),),
+        bindings=(review_lists.Listed("b1", "inspection", "officer", proves, ""),),
     )  # fmt: skip
     return replace(line, **changes)
 
@@ -302,9 +302,9 @@ SUBMISSION = reviews.SubmissionView(
 CHANGED = replace(
     SUBMISSION, submission="s3", number=CASE.number, title=CASE.title, opinion=replace(OPINION, void=True),
     changes=(
-        reviews.Change("c01", LISTED[0].file_name, "place", "建设南大街 128 号", "建设南大街 182 号"),
-        reviews.Change("c02", LISTED[1].file_name, "proves", LISTED[1].proves, LISTED[1].proves[:1]),
-        reviews.Change("c09", "DCAM_J800000_0009.mp4", "added"),
+        review_lists.Change("c01", LISTED[0].file_name, "place", "建设南大街 128 号", "建设南大街 182 号"),
+        review_lists.Change("c02", LISTED[1].file_name, "proves", LISTED[1].proves, LISTED[1].proves[:1]),
+        review_lists.Change("c09", "DCAM_J800000_0009.mp4", "added"),
     ),
 )  # fmt: skip
 RETURNED = replace(
@@ -608,7 +608,7 @@ PAGES: dict[str, Shown] = {
     "change": Shown("change.html", review_pages.ChangePage(SUBMITTED, "c01", LISTED[0], PEOPLE, {}, "second_missing"), CLERK, "/cases/case2/change/c01"),
     "amend": Shown("amend.html", replace(AMEND, changes=()), CLERK, "/amend"),
     "amend-dialog": Shown("amend_dialog.html", AMEND, CLERK, "/amend"),
-    "done": Shown("done.html", pages.DoneView("amended", 12, "abc"), CLERK, "/amend"),
+    "done": Shown("done.html", amend_pages.DoneView("amended", 12, "abc"), CLERK, "/amend"),
     "bound": Shown("bound.html", pages.BoundView(12, (), "case", CASE.number, None, "abc"), CLERK, "/bind"),
     "targets": Shown("targets_found.html", TARGETS, CLERK, "/targets/find?q=x"),
     "targets-none": Shown("targets_found.html", (), CLERK, "/targets/find?q=x"),

@@ -10,9 +10,9 @@ from station import clock
 from station.actions.amend_many import Change, Field, Wanted, amend_many, preview
 from station.actions.problems import ProblemError
 from station.actions.undoing import undo
+from station.api.amend_pages import AmendPage, DoneView
 from station.api.context import Station, Visit, station_of, visit_of
 from station.api.forms import utc_time
-from station.api.pages import AmendPage, DoneView
 from station.api.render import is_htmx, render
 from station.api.routes.binding import chosen_clips
 from station.catalogue.clip_rows import load_rows

@@ -17,7 +17,7 @@ from station.api.errors import SlowDownError
 from station.api.forms import choice, utc_time
 from station.api.render import is_htmx, render
 from station.api.review_pages import ChangePage, CheckProgress, DeskPage, SubmissionPage, SubmitPage
-from station.catalogue import checks, reviews
+from station.catalogue import checks, review_lists, reviews
 from station.catalogue.clips import visible_clips
 from station.catalogue.history_lines import SUPERVISING
 from station.catalogue.reviews import SubmissionView
@@ -67,7 +67,7 @@ def _submit(request: Request, target: str, act: str, values: dict[str, str], pro
         if detail.row.kind != TargetKind.CASE:
             raise NotFoundError("Only a case is submitted for review")
         former = reviews.latest_submission(session, target)
-        lines = reviews.present_lists(session, [target]).get(target, {})
+        lines = review_lists.present_lists(session, [target]).get(target, {})
         names = reviews.names_of(session, [each for line in lines.values() for each in line.companions])
         lengths = reviews.lengths_of(session, tuple(lines))
         state = checks.target_state(session, visit.viewer, target)
@@ -154,7 +154,7 @@ def _page(
     values: dict[str, str],
 ) -> SubmissionPage:
     view = reviews.submission_view(session, visit.viewer, target, submission)
-    lines = reviews.sealed_lists(session, [submission]).get(submission, {})
+    lines = review_lists.sealed_lists(session, [submission]).get(submission, {})
     clips = tuple(lines)
     listed = review.recording_list(station.home)
     lengths = reviews.lengths_of(session, clips)
@@ -208,7 +208,7 @@ def verify_submission(request: Request, target: str, submission: str) -> Respons
     station, visit = station_of(request), visit_of(request)
     with station.database.read() as session:
         reviews.submission_view(session, visit.viewer, target, submission)
-        clips = tuple(reviews.sealed_lists(session, [submission]).get(submission, {}))
+        clips = tuple(review_lists.sealed_lists(session, [submission]).get(submission, {}))
         seen = visible_clips(session, visit.viewer, clips)
     try:
         checking.ask_case(station.database, visit.actor, target, [clip for clip in clips if clip in seen])
@@ -249,7 +249,7 @@ def _change(request: Request, target: str, clip: str, values: dict[str, str], pr
     station, visit = station_of(request), visit_of(request)
     with station.database.read() as session:
         row = target_detail(session, visit.viewer, target).row
-        line = reviews.present_lists(session, [target]).get(target, {}).get(clip)
+        line = review_lists.present_lists(session, [target]).get(target, {}).get(clip)
         seen = visible_clips(session, as_roles(visit.viewer, AMENDERS), [clip])
         if line is None or not seen or target not in reviews.locked_clips(session, [clip]).get(clip, ()):
             raise NotFoundError("There is no such clip of a case under review")

@@ -15,7 +15,7 @@ from station.actions.undoing import undo
 from station.catalogue import checks
 from station.catalogue.views import Viewer
 from station.errors import DeniedError, NotFoundError
-from station.records.entries import Actor, Proof
+from station.records.entries import Actor, Proof, TimeRange
 from station.records.terms import NoneReason, Role, TargetKind
 from tests.fakes.stations import FakeStation
 
@@ -126,7 +126,8 @@ def test_a_binding_is_taken_back_with_the_place_it_gave_and_what_it_replaced(
     station: FakeStation, clerk: Viewer, actor: Actor
 ) -> None:
     clip = station.clip()
-    nothing = BindRequest((clip,), TargetKind.NONE, none_reason=NoneReason.PATROL)
+    seen = Proof(text="巡逻", ranges=(TimeRange(start_ms=0, end_ms=500),))
+    nothing = BindRequest((clip,), TargetKind.NONE, none_reason=NoneReason.PATROL, proves=(seen,))
     bind(station.custody, station.database, station.home, clerk, actor, nothing)
     new = NewTarget(TargetKind.TASK, title="检查")
     request = BindRequest((clip,), TargetKind.TASK, new=new, place="河东")
@@ -137,6 +138,7 @@ def test_a_binding_is_taken_back_with_the_place_it_gave_and_what_it_replaced(
     undo(station.custody, clerk, actor, action)
 
     assert bound(station, clip) == ["none"]
+    assert station.entries("clip.bound")[-1].text.proves == (seen,)
     assert said(station, clip).place["place"] is None
 
 
