@@ -159,6 +159,7 @@ class Attending:
         self._bay, self._presence = bay, presence
         self._known = Known()
         self._turned_away: QuarantinedError | None = None
+        self._disks_then: tuple[DiskSeen, ...] = ()
         self.seen = bay.present
         self._session = self.seen.session if self.seen else None
 
@@ -327,6 +328,7 @@ class Attending:
     def quarantine(self, error: QuarantinedError) -> None:
         """Turn the recorder away: say so on the board and in the ledger."""
         seen, self._turned_away = self.seen, error
+        self._disks_then = self._disks_now()
         if seen is None:
             return
         identity = error.identity or self._known.identity
@@ -357,13 +359,22 @@ class Attending:
         self.custody.append(entry)
 
     def may_try_again(self) -> bool:
-        """Tell whether an administrator has enrolled the recorder since it was turned away for want of that."""
+        """Tell whether what it was turned away for is gone: it is enrolled, or its late disks are there, protected."""
         error = self._turned_away
-        if error is None or error.identity is None or error.reason not in ("unknown_recorder", "withdrawn_recorder"):
+        if error is None:
+            return False
+        if error.reason in ("no_storage", "not_read_only"):
+            disks = self._disks_now()
+            return bool(disks) and disks != self._disks_then and all(disk.read_only for disk in disks)
+        if error.identity is None or error.reason not in ("unknown_recorder", "withdrawn_recorder"):
             return False
         with self.database.read() as session:
             recorder = intake.recorder_by_identity(session, error.identity.key)
             return recorder is not None and intake.is_enrolled(session, recorder)
+
+    def _disks_now(self) -> tuple[DiskSeen, ...]:
+        seen = self._bay.present
+        return seen.disks if seen else ()
 
     def fail(self, error: SourceError) -> None:
         """Show that the recorder could not be read; what is already kept stays kept."""

@@ -29,9 +29,10 @@ class Zygote:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
-    def dock(self, station: Station, card: Path, after_seconds: float | None) -> dict[str, Any]:
+    def dock(self, station: Station, card: Path, after_seconds: float | None, after_blobs: int = 0) -> dict[str, Any]:
         log = station.root.with_suffix(".log")
-        order = {"home": str(station.root), "source": str(card), "after_seconds": after_seconds, "log": str(log)}
+        order = {"home": str(station.root), "source": str(card), "log": str(log)}
+        order |= {"after_seconds": after_seconds, "after_blobs": after_blobs}
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
@@ -66,10 +67,9 @@ def test_a_docking_killed_at_any_moment_loses_nothing_and_takes_nothing_in_twice
         root = copy_home(blank_home, tmp_path / f"home{number}")
         station = Station(root)
         with signing(root):
-            outcome = zygote.dock(station, card, (number + chance.random()) / KILLS * seconds)
+            blobs = number * (len(FILES) + 1) // KILLS
+            outcome = zygote.dock(station, card, chance.random() * (seconds / len(FILES) if blobs else seconds), blobs)
             killed += outcome["killed"]
-            if not outcome["killed"]:
-                seconds = min(seconds, outcome["seconds"])  # the measured one was slower than most
             clips_at_kill.append(station.clips().total())
             assert station.audit()["code"] == 0, f"kill {number}"
             again = station.dock(card)

@@ -1,7 +1,8 @@
 """Starts `station dock` over and over in a process group of its own and kills it after a while.
 
 A process with everything imported, from which each docking is forked, so that a kill hits the docking and not the
-import of its modules. Reads a JSON line {home, source, after_seconds, log} and answers {killed, seconds, code}.
+import of its modules. Reads a JSON line {home, source, after_blobs, after_seconds, log}: killed `after_seconds`
+after the vault holds `after_blobs` originals; null: never. Answers {killed, seconds, code}.
 """
 
 import json
@@ -10,6 +11,7 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import station.pipeline  # noqa: F401 - what a docking loads only after its reader is started
 from station.cli import main
@@ -17,6 +19,7 @@ from station.clock import monotonic
 from station.sandbox import kernel
 
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+_LOOK_SECONDS = 0.002
 
 
 def serve() -> None:
@@ -28,9 +31,7 @@ def serve() -> None:
         pid = os.fork()
         if pid == 0:
             _dock(order)
-        after = order["after_seconds"]
-        ended = signal.sigtimedwait({signal.SIGCHLD}, after) if after is not None else signal.sigwait({signal.SIGCHLD})
-        if ended is None:
+        if not _ends_before(order):
             os.killpg(pid, signal.SIGKILL)
             signal.sigwait({signal.SIGCHLD})
         _, status = os.waitpid(pid, 0)
@@ -42,6 +43,17 @@ def serve() -> None:
         }
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
+
+
+def _ends_before(order: dict[str, Any]) -> bool:
+    """Wait for the moment of the kill; True when the docking ended by itself before it."""
+    if order["after_seconds"] is None:
+        return signal.sigwait({signal.SIGCHLD}) == signal.SIGCHLD
+    originals = Path(order["home"], "vault", "originals")
+    while sum(1 for _ in originals.glob("??/*")) < order["after_blobs"]:
+        if signal.sigtimedwait({signal.SIGCHLD}, _LOOK_SECONDS) is not None:
+            return True
+    return signal.sigtimedwait({signal.SIGCHLD}, order["after_seconds"]) is not None
 
 
 def _bury(group: int) -> None:

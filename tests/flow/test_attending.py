@@ -209,6 +209,27 @@ def test_a_disk_that_could_be_written_is_not_read(desk: Desk, card: Path, monkey
     assert not desk.entries("docking.started")
 
 
+@pytest.mark.parametrize("late", ["protection", "disk"])
+def test_what_becomes_ready_later_than_awaited_is_read_without_another_plugging(
+    desk: Desk, card: Path, monkeypatch: pytest.MonkeyPatch, late: str
+) -> None:
+    monkeypatch.setattr(stage, "_PROTECT_SECONDS", 0.1)
+    enrol(desk)
+    bay = desk.plug(control_recorder(card), card)
+    bay.read_only = late == "disk"
+    bay.images = () if late == "disk" else bay.images
+    with slot_meter(desk.home.run, 3, 8, lambda line: None, state="unlocking") as meter:
+        attending = Attending(desk.home, desk.database, desk.custody, bay, meter, desk.presence)
+        attend(attending, load_profiles(*desk.home.profiles))
+        assert meter.line.problem == ("no_storage" if late == "disk" else "not_read_only")
+        bay.look()
+        assert not attending.may_try_again()
+        bay.read_only, bay.images = True, (card,)
+        bay.look()
+        assert attending.may_try_again()
+    assert (desk.attend(bay).state, len(desk.entries("clip.ingested"))) == ("done", 2)
+
+
 def test_both_disks_of_a_recorder_are_read_and_stay_apart(desk: Desk, tmp_path: Path) -> None:
     first = make_fat_card(tmp_path / "first.img", FILES)
     second = make_fat_card(tmp_path / "second.img", FILES)
