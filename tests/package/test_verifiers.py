@@ -1,7 +1,7 @@
 """Sound packages pass; every change, by whoever lacks the log's key, is refused by both verifiers, which name the file.
 
-STATION_PACKAGE_TRIALS is the number of single bytes changed (40), STATION_PACKAGE_MUTATIONS of structured mutations
-(200; the shell judges every 50th), STATION_PACKAGE_SEED the seed; the failing trial's number is in its message.
+STATION_PACKAGE_TRIALS is the number of single bytes changed (16), STATION_PACKAGE_MUTATIONS of structured mutations
+(80; the shell judges every 50th), STATION_PACKAGE_SEED the seed; the failing trial's number is in its message.
 """
 
 import json
@@ -20,8 +20,8 @@ from tests.package.builder import Files, Package, Signer, make_manifests
 from tests.package.judges import ESBUILD, Script, bundle, shell
 
 SEED = int(os.environ.get("STATION_PACKAGE_SEED", "20261123"))
-TRIALS = int(os.environ.get("STATION_PACKAGE_TRIALS", "40"))
-MUTATIONS = int(os.environ.get("STATION_PACKAGE_MUTATIONS", "200"))
+TRIALS = int(os.environ.get("STATION_PACKAGE_TRIALS", "16"))
+MUTATIONS = int(os.environ.get("STATION_PACKAGE_MUTATIONS", "80"))
 SHELL_EVERY = 50
 ENTRIES = "data/ledger/entries/"
 

@@ -142,7 +142,7 @@ def test_a_signer_that_dies_while_it_hands_over_is_one_or_the_other(
     def fail(*_: object) -> None:
         raise StorageError("the disk is gone")
 
-    with monkeypatch.context() as patch, serving(home):
+    with monkeypatch.context() as patch, serving(home, idle_seconds=15):
         custody = Custody(home, database)
         custody.append(alarm(0))
         real = memory.save_memory

@@ -37,16 +37,16 @@ from tests.unit.ledger.samples import ORIGIN, TIME, draft, fill, make_home
 
 
 @contextmanager
-def serving(home: Home) -> Iterator[None]:
-    """A signer in a thread, until the block ends and it has been idle for a moment.
+def serving(home: Home, idle_seconds: float = 0.2) -> Iterator[None]:
+    """A signer in a thread, until the block ends and it has been idle for a moment, or until it breaks.
 
     On a busy machine a step may take longer than that moment, and a process of its own take the signer's place: this
-    waits for that one's end before it begins.
+    waits for that one's end before it begins. Where it must be this very signer that answers, `idle_seconds` is long.
     """
     ready, given_up = threading.Event(), threading.Event()
 
     def run() -> None:
-        while not serve(home, 0.2, ready.set) and not given_up.wait(0.1):
+        while not serve(home, idle_seconds, ready.set) and not given_up.wait(0.1):
             pass
 
     thread = threading.Thread(target=run)
