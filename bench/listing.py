@@ -11,6 +11,7 @@ import os
 import random
 import statistics
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -40,8 +41,10 @@ TAGGED = 0.85
 UNIT = "执法支队"
 BUDGET_MS = 100.0
 _BATCH = 5_000
+_LETTERS = str.maketrans("0189", "ghij")  # an id has the letters of base32 alone
 _LAST = datetime(2026, 8, 4, 10, tzinfo=UTC)
 _PLACES = ("建设大街12号", "中山路市场东门", "高新区仓储园3号库", "河西街道办门前", None)
+_PROVES = "现场检查过程合法"
 _MATTERS = ("涉嫌超限运输", "占道经营", "擅自挖掘道路")
 
 
@@ -101,13 +104,23 @@ def _tables(chance: random.Random, clips: int) -> Iterator[tuple[str, Iterator[d
     yield "catalogue_binding", (_binding(number, case) for number, case in cases.items())
     yield (
         "catalogue_proves",
-        ({"binding": _id("b", n), "position": 0, "text": "现场检查过程合法", "ranges": "[]"} for n in tagged),
+        ({"binding": _id("b", n), "position": 0, "text": _PROVES, "ranges": "[]"} for n in tagged),
     )
+    reviewed = defaultdict(list)
+    for number, case in cases.items():
+        if case % SUBMITTED_EVERY == 0:
+            reviewed[case].append(number)
+    yield "catalogue_submission", (_submission(case, len(numbers)) for case, numbers in reviewed.items())
+    yield (
+        "catalogue_submission_line",
+        (_line(case, number, clips) for case, numbers in reviewed.items() for number in numbers),
+    )
+    yield "catalogue_opinion", (_opinion(case, len(numbers)) for case, numbers in reviewed.items() if case % 2)
 
 
 def _id(kind: str, number: int) -> str:
     # Random-looking and 26 characters long like the station's ids, yet known from the number.
-    return kind + f"{number * 2654435761 % 2**64:025x}"
+    return kind + f"{number * 2654435761 % 2**64:025x}".translate(_LETTERS)
 
 
 def _person(number: int) -> dict[str, Any]:
@@ -239,6 +252,74 @@ def _binding(number: int, case: int) -> dict[str, Any]:
         "source": "officer",
         "bound_at": clock.format_time(_LAST),
         "bound_by": _id("p", number % OFFICERS),
+    }
+
+
+def _submission(case: int, clips: int) -> dict[str, Any]:
+    """A submission of a case; one of twenty has seen an entry since, and every other one of these a real change."""
+    return {
+        "submission": _id("s", case),
+        "target": _id("t", case),
+        "version": 1,
+        "seq": 10_000_000 + case,
+        "submitted_at": clock.format_time(_LAST),
+        "submitted_by": _id("p", case % 20),
+        "log_size": 10_000_000,
+        "clips": clips,
+        "act": "penalty",
+        "note": "",
+        "gaps": "[]",
+        "latest": True,
+        "touched": case // SUBMITTED_EVERY % 20 == 0,
+    }
+
+
+def _line(case: int, number: int, clips: int) -> dict[str, Any]:
+    changed = case // SUBMITTED_EVERY % 40 == 0
+    collector = None if changed else number % OFFICERS
+    sealed = {
+        "sha256": f"{number:064x}",
+        "size_bytes": 10**6,
+        "taken_in": number,
+        "stage": "probed",
+        "sensitivity": "ordinary",
+        "recorded_at": clock.format_time(_LAST - timedelta(minutes=clips - number)),
+        "time_source": "file_name",
+        "place": [_place(number), None, None, None],
+        "place_source": "officer",
+        "collector": None if collector is None else _id("p", collector),
+        "collector_name": None if collector is None else f"执法员{collector}",
+        "companions": [],
+        "collector_source": "holder_register",
+        "file_name": _file_name(number),
+        "number": f"冀石执罚〔2026〕第{case}号",
+        "bindings": [
+            {
+                "binding": _id("b", number),
+                "stage": "on_site",
+                "source": "officer",
+                "proves": [[_PROVES, []]],
+                "note": "",
+            }
+        ],
+        "erased": [],
+    }
+    return {"submission": _id("s", case), "clip": _id("c", number), "sealed": json.dumps(sealed, ensure_ascii=False)}
+
+
+def _opinion(case: int, clips: int) -> dict[str, Any]:
+    return {
+        "opinion": _id("o", case),
+        "submission": _id("s", case),
+        "seq": 20_000_000 + case,
+        "verdict": "agree",
+        "points": "[]",
+        "words": "同意",
+        "sound": clips,
+        "damaged": 0,
+        "unchecked": 0,
+        "given_at": clock.format_time(_LAST),
+        "given_by": _id("p", 199),
     }
 
 

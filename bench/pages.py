@@ -14,13 +14,32 @@ import structlog
 from fastapi.testclient import TestClient
 
 from bench import listing
+from station.actions.tokens import Wanted, issue_token
+from station.records.entries import Actor
 from station.records.terms import Role
+from station.state.tokens import Scope
 from tests.fakes.stations import memory_station
 
 BUDGET_MS = 100.0
 ROUNDS = 40
 ADDRESS = "http://127.0.0.1:8470"
-PAGES = ("/clips", "/clips?tagged=no", "/clips?important=yes", "/clips?view=table", "/clips?q=%E5%B8%82%E5%9C%BA")
+PAGES = (
+    "/clips",
+    "/clips?tagged=no",
+    "/clips?important=yes",
+    "/clips?view=table",
+    "/clips?q=%E5%B8%82%E5%9C%BA",
+    "/cases",
+    "/cases?q=777",
+    "/reviews",
+)
+API_PAGES = (
+    "/api/v1/clips?limit=50",
+    "/api/v1/clips?limit=50&tagged=false",
+    "/api/v1/clips?limit=50&text=%E5%B8%82%E5%9C%BA",
+    "/api/v1/cases?limit=50",
+)
+CONSOLE = Actor(via="console", strength="console", os_user="bench")
 ROLES = (Role.CLERK, Role.INSPECTOR, Role.REVIEWER)
 
 
@@ -45,7 +64,13 @@ def run(clips: int = listing.CLIPS, rounds: int = ROUNDS) -> Iterator[Timing]:
             token, _ = station.session(viewer)
             with TestClient(app, base_url=ADDRESS, cookies={"station_session": token}) as client:
                 for page in PAGES:
-                    yield _time(client, role, page, rounds)
+                    if page != "/reviews" or role == Role.REVIEWER:
+                        yield _time(client, role, page, rounds)
+        wanted = Wanted("bench", people[Role.CLERK].person, tuple(scope.value for scope in Scope), 30)
+        _, secret = issue_token(station.custody, station.database, CONSOLE, wanted)
+        with TestClient(app, base_url=ADDRESS, headers={"Authorization": f"Bearer {secret}"}) as client:
+            for page in API_PAGES:
+                yield _time(client, "clerk's program", page, rounds)
 
 
 def _time(client: TestClient, role: str, page: str, rounds: int) -> Timing:

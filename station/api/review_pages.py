@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from station.actions.review import Checked
 from station.catalogue.review_lists import Line
-from station.catalogue.reviews import LookLine, SubmissionView
+from station.catalogue.reviews import LookLine, Standing, SubmissionView
 from station.catalogue.views import HistoryLine, PersonView, TargetRow
 from station.records.recording_list import Act, StageState
 
@@ -14,10 +14,10 @@ from station.records.recording_list import Act, StageState
 class DeskPage:
     """reviews.html: each case's latest submission by where it stands; `mine` are those the visitor may answer."""
 
-    waiting: tuple[SubmissionView, ...]
-    changed: tuple[SubmissionView, ...]
-    returned: tuple[SubmissionView, ...]
-    agreed: tuple[SubmissionView, ...]
+    waiting: Standing
+    changed: Standing
+    returned: Standing
+    agreed: Standing
     mine: frozenset[str]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, select, true
+from sqlalchemy import ColumnElement, Row, and_, false, func, select, true
 from sqlmodel import Session
 
 from station.catalogue.clip_rows import PERSON, chunks, fetch
@@ -109,16 +109,49 @@ class SubmissionView:
         return "agreed" if self.opinion is not None else "waiting"
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The submissions that stand the same: how many there are, and the first of them."""
+
+    count: int
+    shown: tuple[SubmissionView, ...]
+
+
 def _reading(viewer: Viewer) -> Viewer:
     return without_role(viewer, Role.OFFICER)
 
 
-def list_submissions(
-    session: Session, viewer: Viewer, *, target: str | None = None, limit: int = 200
-) -> tuple[SubmissionView, ...]:
-    """Return the submissions the viewer may know of, newest first: each case's latest, or all those of one case."""
-    of_target = SUBMISSION.c.target == target if target is not None else SUBMISSION.c.latest.is_(True)
-    return _submissions(session, visible_target(_reading(viewer)), of_target, limit=limit)
+def list_submissions(session: Session, viewer: Viewer, target: str, *, limit: int = 200) -> tuple[SubmissionView, ...]:
+    """Return the submissions of one case that the viewer may know of, newest first."""
+    return _submissions(session, visible_target(_reading(viewer)), SUBMISSION.c.target == target, limit=limit)
+
+
+def desk(session: Session, viewer: Viewer, *, limit: int = 40) -> dict[str, Standing]:
+    """Return each case's latest submission the viewer may know of, by state; `limit` of each state are shown.
+
+    What waits longest comes first; in the other states, what was submitted last.
+    """
+    latest = and_(visible_target(_reading(viewer)), SUBMISSION.c.latest.is_(True))
+    touched = _submissions(session, latest, SUBMISSION.c.touched.is_(True), limit=_COMPARED)
+    answered = select(OPINION.c.submission)
+    problems = answered.where(OPINION.c.verdict == Verdict.PROBLEMS)
+    of_state: dict[str, ColumnElement[bool]] = {
+        "waiting": SUBMISSION.c.submission.not_in(answered),
+        "changed": false(),
+        "returned": SUBMISSION.c.submission.in_(problems),
+        "agreed": and_(SUBMISSION.c.submission.in_(answered), SUBMISSION.c.submission.not_in(problems)),
+    }
+    found = {}
+    for state, condition in of_state.items():
+        untouched = (latest, SUBMISSION.c.touched.is_(False), condition)
+        oldest_first = state == "waiting"
+        compared = [each for each in touched if each.state == state]
+        listed = _submissions(session, *untouched, limit=limit, oldest_first=oldest_first)
+        shown = sorted((*listed, *compared), key=lambda each: each.seq, reverse=not oldest_first)[:limit]
+        count = select(func.count()).select_from(SUBMISSION).join(TARGET, TARGET.c.target == SUBMISSION.c.target)
+        total = session.connection().execute(count.where(*untouched)).scalar_one() + len(compared)
+        found[state] = Standing(total, tuple(shown))
+    return found
 
 
 def submission_view(session: Session, viewer: Viewer, target: str, submission: str) -> SubmissionView:
@@ -164,13 +197,15 @@ def count_waiting(session: Session, viewer: Viewer) -> int:
     return session.connection().execute(untouched).scalar_one() + same
 
 
-def _submissions(session: Session, *conditions: ColumnElement[bool], limit: int) -> tuple[SubmissionView, ...]:
+def _submissions(
+    session: Session, *conditions: ColumnElement[bool], limit: int, oldest_first: bool = False
+) -> tuple[SubmissionView, ...]:
     query = (
         select(SUBMISSION, TARGET.c.number, TARGET.c.title, TARGET.c.unit, PERSON.c.name)
         .join(TARGET, TARGET.c.target == SUBMISSION.c.target)
         .outerjoin(PERSON, PERSON.c.person == SUBMISSION.c.submitted_by)
         .where(*conditions)
-        .order_by(SUBMISSION.c.seq.desc())
+        .order_by(SUBMISSION.c.seq if oldest_first else SUBMISSION.c.seq.desc())
         .limit(limit)
     )
     rows = fetch(session, query)

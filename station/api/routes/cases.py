@@ -94,7 +94,7 @@ def show_case(
         asking = exports.may_ask(visit.viewer, part_in_case(session, target, visit.person.person))
         holding = holding_of(session, visit.viewer, f"{detail.row.kind}:{target}")
         reading = allows(policy_of("GET /reviews"), visit.viewer.roles, loopback=False)
-        submissions = list_submissions(session, visit.viewer, target=target) if reading else ()
+        submissions = list_submissions(session, visit.viewer, target) if reading else ()
     page = CasePage(
         detail=detail,
         can_submit=_may_submit(visit, detail, handlers, submissions),

@@ -37,20 +37,10 @@ def desk_page(request: Request) -> Response:
     """Show each case's latest submission, what waits for an opinion first."""
     station, visit = station_of(request), visit_of(request)
     with station.database.read() as session:
-        found = reviews.list_submissions(session, visit.viewer)
-        mine = frozenset(each.submission for each in found if review.may_review(session, visit.viewer, each))
-    by_state = {
-        state: tuple(each for each in found if each.state == state)
-        for state in ("waiting", "changed", "returned", "agreed")
-    }
-    # What waits longest comes first; what is answered, last answered first.
-    page = DeskPage(
-        waiting=by_state["waiting"][::-1],
-        changed=by_state["changed"],
-        returned=by_state["returned"],
-        agreed=by_state["agreed"],
-        mine=mine,
-    )
+        found = reviews.desk(session, visit.viewer)
+        waiting = found["waiting"].shown
+        mine = frozenset(each.submission for each in waiting if review.may_review(session, visit.viewer, each))
+    page = DeskPage(**found, mine=mine)
     return render(request, "reviews.html", page, visit=visit)
 
 
@@ -176,7 +166,7 @@ def _page(
         check=_progress(session, visit, target),
         act=listed.find(view.act),
         stages=review.stages_of(listed, view.act, lines, lengths, dict(view.gaps)),
-        versions=reviews.list_submissions(session, visit.viewer, target=target),
+        versions=reviews.list_submissions(session, visit.viewer, target),
         after=reviews.happened_since(session, visit.viewer, view, clips),
         looks=reviews.looks_at(session, tuple(supervised)),
         can_see_looks=bool(supervised),

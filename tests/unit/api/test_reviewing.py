@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from station.catalogue.project import read_tables
 from station.catalogue.reviews import count_waiting
+from station.catalogue.reviews import desk as submissions
 from station.custody import rebuild
 from station.records.terms import Role
 from tests.fakes.stations import PASSWORD, FakeStation
@@ -102,6 +103,34 @@ def test_the_badge_counts_what_waits_and_not_what_was_changed_since(desk: Desk) 
     assert waiting() == 1
     assert desk.change(desk.clips[0]).status_code == 303
     assert waiting() == 0
+
+
+def test_the_desk_counts_all_and_shows_first_what_waits_longest(desk: Desk) -> None:
+    def standing(limit: int) -> dict[str, tuple[int, list[str]]]:
+        found = desk.station.read(lambda session: submissions(session, desk.people["reviewer"], limit=limit))
+        return {state: (each.count, [view.target for view in each.shown]) for state, each in found.items()}
+
+    def another_case(number: str) -> str:
+        form = {"kind": "case", "number": number, "handlers": [desk.people["handler"].person]}
+        desk.target = desk.clerk.post("/cases", data=form).headers["location"].removeprefix("/cases/")
+        desk.clips = [desk.station.clip()]
+        desk.bind(*desk.clips)
+        return desk.target
+
+    first = desk.target
+    desk.submit()
+    second = another_case("B-1")
+    desk.submit()
+    assert standing(1) == {"waiting": (2, [first]), "changed": (0, []), "returned": (0, []), "agreed": (0, [])}
+    assert standing(2)["waiting"] == (2, [first, second])
+    third = another_case("B-2")
+    answered = desk.submit()
+    desk.check()
+    assert desk.answer(answered) == 303
+    assert desk.change(desk.clips[0]).status_code == 303
+    assert standing(1) == {"waiting": (2, [first]), "changed": (1, [third]), "returned": (0, []), "agreed": (0, [])}
+    page = desk.reviewer.get("/reviews").text
+    assert "B-1" in page and "B-2" in page and NUMBER in page
 
 
 def test_a_stage_without_recording_needs_a_reason(desk: Desk) -> None:
