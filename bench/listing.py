@@ -115,6 +115,15 @@ def _tables(chance: random.Random, clips: int) -> Iterator[tuple[str, Iterator[d
         "catalogue_submission_line",
         (_line(case, number, clips) for case, numbers in reviewed.items() for number in numbers),
     )
+    yield (
+        "catalogue_submission_change",
+        (
+            {"submission": _id("s", case), "clip": _id("c", number)}
+            for case, numbers in reviewed.items()
+            for number in numbers
+            if _has_changed(case)
+        ),
+    )
     yield "catalogue_opinion", (_opinion(case, len(numbers)) for case, numbers in reviewed.items() if case % 2)
 
 
@@ -256,7 +265,6 @@ def _binding(number: int, case: int) -> dict[str, Any]:
 
 
 def _submission(case: int, clips: int) -> dict[str, Any]:
-    """A submission of a case; one of twenty has seen an entry since, and every other one of these a real change."""
     return {
         "submission": _id("s", case),
         "target": _id("t", case),
@@ -270,13 +278,15 @@ def _submission(case: int, clips: int) -> dict[str, Any]:
         "note": "",
         "gaps": "[]",
         "latest": True,
-        "touched": case // SUBMITTED_EVERY % 20 == 0,
     }
 
 
+def _has_changed(case: int) -> bool:
+    return case // SUBMITTED_EVERY % 20 == 0
+
+
 def _line(case: int, number: int, clips: int) -> dict[str, Any]:
-    changed = case // SUBMITTED_EVERY % 40 == 0
-    collector = None if changed else number % OFFICERS
+    collector = None if _has_changed(case) else number % OFFICERS
     sealed = {
         "sha256": f"{number:064x}",
         "size_bytes": 10**6,

@@ -36,7 +36,7 @@ PAGES = (
 API_PAGES = (
     "/api/v1/clips?limit=50",
     "/api/v1/clips?limit=50&tagged=false",
-    "/api/v1/clips?limit=50&text=%E5%B8%82%E5%9C%BA",
+    "/api/v1/clips?limit=50&q=%E5%B8%82%E5%9C%BA",
     "/api/v1/cases?limit=50",
 )
 CONSOLE = Actor(via="console", strength="console", os_user="bench")

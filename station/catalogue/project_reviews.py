@@ -1,17 +1,19 @@
 """Projection of entries about legal review: submissions with their sealed lists, opinions.
 
 `sealed` of a line is JSON of what `reviews.Line` holds; a part that was erased is named in its `erased`, and what it
-said is absent, so that the comparison with the present state (`reviews.changes`) leaves it out instead of calling it
-changed.
+said is absent, so that the comparison with the present state (`review_lists.changes`) leaves it out instead of
+calling it changed.
 """
 
 import json
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy import ColumnElement, delete, or_
 from sqlmodel import Session, col, select
 
-from station.catalogue.tables import Opinion, Submission, SubmissionLine, Target
+from station.catalogue.review_lists import changes, present_lists, sealed_lists
+from station.catalogue.tables import Opinion, Submission, SubmissionChange, SubmissionLine, Target
 from station.digest import SHA256
 from station.records import case_entries, disposal_entries, docking_entries, review_entries
 from station.records.entries import Entry, Part
@@ -26,6 +28,7 @@ def add_submission(session: Session, seq: int, time: str, entry: case_entries.Ta
     ):
         former.latest = False
         session.add(former)
+        session.execute(delete(SubmissionChange).where(col(SubmissionChange.submission) == former.submission))
     session.add(
         Submission(
             submission=fact.submission,
@@ -44,7 +47,7 @@ def add_submission(session: Session, seq: int, time: str, entry: case_entries.Ta
 
 
 def touch(session: Session, entry: Entry) -> None:
-    """Note on the submissions it may concern that an entry changed a clip or a binding."""
+    """Find which lists for review an entry made differ from what is there, or agree with it again."""
     match entry:
         case (
             docking_entries.ClipIngested(fact=fact)
@@ -55,16 +58,29 @@ def touch(session: Session, entry: Entry) -> None:
             | disposal_entries.ClipDisposed(fact=fact)
         ):
             lines = select(SubmissionLine.submission).where(SubmissionLine.clip == fact.clip)
-            concerned = select(Submission).where(col(Submission.submission).in_(lines))
+            differing = select(SubmissionChange.submission).where(SubmissionChange.clip == fact.clip)
+            submitted = col(Submission.submission)
+            _compare(session, fact.clip, or_(submitted.in_(lines), submitted.in_(differing)))
         case case_entries.ClipBound(fact=bound) if bound.kind == TargetKind.CASE:
-            concerned = select(Submission).where(Submission.target == bound.target)
+            _compare(session, bound.clip, col(Submission.target) == bound.target)
         case case_entries.TargetResolved(fact=resolved) if resolved.into is not None:
-            concerned = select(Submission).where(Submission.target == resolved.into)
-        case _:
-            return
-    for submission in session.exec(concerned.where(col(Submission.touched).is_(False))):
-        submission.touched = True
-        session.add(submission)
+            _compare(session, None, col(Submission.target) == resolved.into)
+
+
+def _compare(session: Session, clip: str | None, concerned: ColumnElement[bool]) -> None:
+    """Compare the lists of the latest submissions that are concerned: of one clip, or (None) all their lines."""
+    for submission in session.exec(select(Submission).where(col(Submission.latest).is_(True), concerned)).all():
+        session.flush()
+        key, target = submission.submission, submission.target
+        sealed = sealed_lists(session, [key], clip).get(key, {})
+        present = present_lists(session, [target], clip).get(target, {})
+        differing = {each.clip for each in changes(sealed, present)}
+        known = select(SubmissionChange).where(SubmissionChange.submission == key)
+        for row in session.exec(known if clip is None else known.where(SubmissionChange.clip == clip)).all():
+            if row.clip not in differing:
+                session.delete(row)
+            differing.discard(row.clip)
+        session.add_all(SubmissionChange(submission=key, clip=each) for each in sorted(differing))
 
 
 def _clip_submitted(session: Session, _seq: int, _time: str, entry: review_entries.ClipSubmitted) -> None:

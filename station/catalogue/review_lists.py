@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, true
 from sqlmodel import Session
 
 from station.catalogue.clip_rows import PERSON, Proven, chunks, fetch, load_proves
@@ -92,11 +92,15 @@ class Change:
     after: str | tuple[str, ...] | tuple[Proven, ...] | None = None
 
 
-def sealed_lists(session: Session, submissions: Sequence[str]) -> dict[str, dict[str, Line]]:
-    """Return the sealed lines of each submission by clip, in the order in which the clips were recorded."""
+def sealed_lists(session: Session, submissions: Sequence[str], clip: str | None = None) -> dict[str, dict[str, Line]]:
+    """Return the sealed lines of each submission by clip, in the order in which the clips were recorded.
+
+    With `clip`, of that one alone.
+    """
     found: defaultdict[str, list[Line]] = defaultdict(list)
+    wanted = LINE.c.clip == clip if clip is not None else true()
     for part in chunks(submissions):
-        for row in fetch(session, select(LINE).where(LINE.c.submission.in_(part))):
+        for row in fetch(session, select(LINE).where(LINE.c.submission.in_(part), wanted)):
             found[row.submission].append(_sealed(row.clip, json.loads(row.sealed)))
     return {submission: _ordered(lines) for submission, lines in found.items()}
 
@@ -136,15 +140,21 @@ def _proven(value: Iterable[Any]) -> tuple[Proven, ...]:
     return tuple((text, tuple((int(start), int(end)) for start, end in ranges)) for text, ranges in value)
 
 
-def present_lists(session: Session, targets: Sequence[str]) -> dict[str, dict[str, Line]]:
-    """Return what each case's list would be now, by clip: whoever asks, since it is compared and not shown as such."""
+def present_lists(session: Session, targets: Sequence[str], clip: str | None = None) -> dict[str, dict[str, Line]]:
+    """Return what each case's list would be now, by clip: whoever asks, since it is compared and not shown as such.
+
+    With `clip`, of that one alone.
+    """
+    wanted = BINDING.c.clip == clip if clip is not None else true()
     numbers: dict[str, str] = {}
     bound: defaultdict[str, defaultdict[str, list[Row[Any]]]] = defaultdict(lambda: defaultdict(list))
     for part in chunks(targets):
         numbers |= {
             row.target: row.number or "" for row in fetch(session, select(TARGET).where(TARGET.c.target.in_(part)))
         }
-        query = select(BINDING).where(BINDING.c.target.in_(part)).order_by(BINDING.c.bound_at, BINDING.c.binding)
+        query = (
+            select(BINDING).where(BINDING.c.target.in_(part), wanted).order_by(BINDING.c.bound_at, BINDING.c.binding)
+        )
         for row in fetch(session, query):
             bound[row.target][row.clip].append(row)
     clips = sorted({clip for of_target in bound.values() for clip in of_target})

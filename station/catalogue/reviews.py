@@ -1,7 +1,8 @@
 """法制审核: submissions and where they stand, opinions, who looked.
 
-Guarantees: a difference is found by comparing sealed and present list (`review_lists`) whenever it is shown, so that
-nothing has to be remembered. An officer sees no submission by that role: it tells of the whole case.
+Guarantees: what a difference is, is found by comparing sealed and present list (`review_lists`) whenever it is shown;
+the catalogue only remembers of which clips there is one. An officer sees no submission by that role: it tells of the
+whole case.
 """
 
 import json
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, false, func, select, true
+from sqlalchemy import ColumnElement, Row, and_, func, select, true
 from sqlmodel import Session
 
 from station.catalogue.clip_rows import PERSON, chunks, fetch
@@ -26,6 +27,7 @@ from station.records.terms import Role
 
 SUBMISSION = metadata.tables["catalogue_submission"]
 OPINION = metadata.tables["catalogue_opinion"]
+CHANGE = metadata.tables["catalogue_submission_change"]
 
 # Lines of a clip's own history that tell of a change; bindings to the case are in the case's.
 _CHANGING = (
@@ -39,7 +41,18 @@ _CHANGING = (
     "clip.incomplete",
     "clip.disposed",
 )
-_COMPARED = 200  # as many as a page of the desk compares
+
+_latest = SUBMISSION.c.latest.is_(True)
+_answered = SUBMISSION.c.submission.in_(select(OPINION.c.submission))
+_returned = SUBMISSION.c.submission.in_(select(OPINION.c.submission).where(OPINION.c.verdict == Verdict.PROBLEMS))
+_differing = SUBMISSION.c.submission.in_(select(CHANGE.c.submission))
+# What `SubmissionView.state` says of one, as conditions.
+_OF_STATE: dict[str, ColumnElement[bool]] = {
+    "waiting": and_(_latest, ~_answered, ~_differing),
+    "changed": and_(_latest, ~_returned, _differing),
+    "returned": and_(_latest, _returned),
+    "agreed": and_(_latest, _answered, ~_returned, ~_differing),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,26 +144,13 @@ def desk(session: Session, viewer: Viewer, *, limit: int = 40) -> dict[str, Stan
 
     What waits longest comes first; in the other states, what was submitted last.
     """
-    latest = and_(visible_target(_reading(viewer)), SUBMISSION.c.latest.is_(True))
-    touched = _submissions(session, latest, SUBMISSION.c.touched.is_(True), limit=_COMPARED)
-    answered = select(OPINION.c.submission)
-    problems = answered.where(OPINION.c.verdict == Verdict.PROBLEMS)
-    of_state: dict[str, ColumnElement[bool]] = {
-        "waiting": SUBMISSION.c.submission.not_in(answered),
-        "changed": false(),
-        "returned": SUBMISSION.c.submission.in_(problems),
-        "agreed": and_(SUBMISSION.c.submission.in_(answered), SUBMISSION.c.submission.not_in(problems)),
-    }
+    visible = visible_target(_reading(viewer))
+    counted = select(func.count()).select_from(SUBMISSION).join(TARGET, TARGET.c.target == SUBMISSION.c.target)
     found = {}
-    for state, condition in of_state.items():
-        untouched = (latest, SUBMISSION.c.touched.is_(False), condition)
-        oldest_first = state == "waiting"
-        compared = [each for each in touched if each.state == state]
-        listed = _submissions(session, *untouched, limit=limit, oldest_first=oldest_first)
-        shown = sorted((*listed, *compared), key=lambda each: each.seq, reverse=not oldest_first)[:limit]
-        count = select(func.count()).select_from(SUBMISSION).join(TARGET, TARGET.c.target == SUBMISSION.c.target)
-        total = session.connection().execute(count.where(*untouched)).scalar_one() + len(compared)
-        found[state] = Standing(total, tuple(shown))
+    for state, condition in _OF_STATE.items():
+        count = session.connection().execute(counted.where(visible, condition)).scalar_one()
+        shown = _submissions(session, visible, condition, limit=limit, oldest_first=state == "waiting")
+        found[state] = Standing(count, shown)
     return found
 
 
@@ -183,18 +183,9 @@ def count_waiting(session: Session, viewer: Viewer) -> int:
     """Return how many submissions wait for a reviewer's opinion, of cases that are not the viewer's own."""
     if Role.REVIEWER not in viewer.roles:
         return 0
-    answered = select(OPINION.c.submission)
     handled = select(HANDLER.c.target).where(HANDLER.c.person == viewer.person)
-    waiting = (
-        SUBMISSION.c.latest.is_(True),
-        SUBMISSION.c.submission.not_in(answered),
-        SUBMISSION.c.target.not_in(handled),
-    )
-    untouched = select(func.count()).where(*waiting, SUBMISSION.c.touched.is_(False))
-    # What was touched since has to be compared: few are, and fewer stay so.
-    touched = _submissions(session, *waiting, SUBMISSION.c.touched.is_(True), limit=_COMPARED)
-    same = sum(1 for each in touched if each.state == "waiting")
-    return session.connection().execute(untouched).scalar_one() + same
+    waiting = select(func.count()).where(_OF_STATE["waiting"], SUBMISSION.c.target.not_in(handled))
+    return session.connection().execute(waiting).scalar_one()
 
 
 def _submissions(
@@ -214,13 +205,25 @@ def _submissions(
     for part in chunks({row.target for row in rows}):
         for each in fetch(session, select(HANDLER).where(HANDLER.c.target.in_(part))):
             handlers[each.target].add(each.person)
-    touched = [row for row in rows if row.latest and row.touched]
-    sealed = sealed_lists(session, [row.submission for row in touched])
-    present = present_lists(session, [row.target for row in touched])
+    changed = _changed(session, [row.submission for row in rows])
+    sealed = sealed_lists(session, sorted(changed))
+    present = present_lists(session, [row.target for row in rows if row.submission in changed])
     differing = {
-        row.submission: changes(sealed.get(row.submission, {}), present.get(row.target, {})) for row in touched
+        row.submission: changes(sealed.get(row.submission, {}), present.get(row.target, {}))
+        for row in rows
+        if row.submission in changed
     }
     return tuple(_view(row, opinions, handlers, differing.get(row.submission, ())) for row in rows)
+
+
+def _changed(session: Session, submissions: Sequence[str]) -> set[str]:
+    """Return those whose list is not what is there now."""
+    query = select(CHANGE.c.submission).distinct()
+    return {
+        row.submission
+        for part in chunks(submissions)
+        for row in fetch(session, query.where(CHANGE.c.submission.in_(part)))
+    }
 
 
 def _view(

@@ -15,7 +15,7 @@ from sqlmodel import Field, SQLModel
 
 from station.database import strict_columns
 
-PROJECTION_VERSION = 4
+PROJECTION_VERSION = 5
 metadata = MetaData()
 
 
@@ -288,8 +288,7 @@ class Target(Table, table=True):
 class Submission(Table, table=True):
     """送审: `version` counts the case's submissions, `clips` those of its list; `gaps` is JSON [[stage, reason], …].
 
-    `latest`: none of the case came after it. `touched`: an entry after it is about one of its clips, or about what is
-    bound to its case, so that the list may differ from what is there now; whether it does is for `reviews` to say.
+    `latest`: none of the case came after it.
     """
 
     __tablename__: ClassVar[Any] = "catalogue_submission"
@@ -306,7 +305,14 @@ class Submission(Table, table=True):
     note: str = ""
     gaps: str = "[]"
     latest: bool = True
-    touched: bool = False
+
+
+class SubmissionChange(Table, table=True):
+    """A clip of a case's latest submission that is not as it was submitted, or is bound to the case since."""
+
+    __tablename__: ClassVar[Any] = "catalogue_submission_change"
+    submission: str = Field(primary_key=True)
+    clip: str = Field(primary_key=True, index=True)
 
 
 class SubmissionLine(Table, table=True):

@@ -147,6 +147,12 @@ def entries_about(clip: str, recorder: str) -> tuple[Entry, ...]:
             text=OpinionGiven.Text(opinion="占道事实清楚"),
             actor=ZHANG,
         ),
+        ClipAmended(
+            fact=ClipAmended.Fact(clip=clip, field="place", source=Source.CLERK),
+            place=Place(text="中山路 1 号"),
+            text=ClipAmended.Text(reason="占道：门牌核实"),
+            actor=ZHANG,
+        ),
         HoldPlaced(
             fact=HoldPlaced.Fact(hold="h9", about=f"clip:{clip}"), text=Reason(reason="行政诉讼"), actor=ZHANG
         ),
