@@ -139,7 +139,7 @@ def list_submissions(session: Session, viewer: Viewer, target: str, *, limit: in
     return _submissions(session, visible_target(_reading(viewer)), SUBMISSION.c.target == target, limit=limit)
 
 
-def desk(session: Session, viewer: Viewer, *, limit: int = 40) -> dict[str, Standing]:
+def desk(session: Session, viewer: Viewer, *, limit: int = 25) -> dict[str, Standing]:
     """Return each case's latest submission the viewer may know of, by state; `limit` of each state are shown.
 
     What waits longest comes first; in the other states, what was submitted last.
