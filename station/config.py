@@ -104,6 +104,12 @@ class Settings(BaseModel):
     anchor_minutes: int = Field(default=60, ge=1, description="how often witnesses and the authority are asked")
     anchor_warn_hours: int = Field(default=26, ge=1, description="age of the last outside anchor that is a warning")
     anchor_bad_hours: int = Field(default=168, ge=1, description="age of the last outside anchor that is trouble")
+    hook_hosts: tuple[str, ...] = Field(
+        default=(), description="hosts that may be told of events (webhooks), as cases.example or 10.0.0.7:8443; none"
+    )
+    hook_certificates: str = Field(
+        default="", description="PEM file with roots for these hosts, beside those of the system"
+    )
     exports: str = Field(default="", description="folder of the court packages made; empty: <home>/exports")
     export_disks: str = Field(
         default="/media", description="packages may also be written to disks mounted below this folder; empty: to none"

@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 
 from station import clock
-from station.actions import anchors, checking, copying, disposal_run, erasure, rereading, scrubbing, witness
+from station.actions import anchors, checking, copying, delivering, disposal_run, erasure, rereading, scrubbing, witness
 from station.config import Home
 from station.custody import Custody
 from station.database import Database
@@ -47,6 +47,7 @@ CHORES: tuple[Chore, ...] = (
     Chore("checks", 2.0, checking.run),
     Chore("scrub", 60.0, scrubbing.run),
     Chore("copies", 300.0, copying.run),
+    Chore("hooks", 2.0, delivering.run),
 )
 
 

@@ -17,7 +17,7 @@ from station.errors import LedgerError, StationError
 from station.evidence.store import LocalStore
 from station.ledger import log
 from station.ledger.sign import Signer
-from station.state import scrubs, work
+from station.state import hooks, scrubs, work
 from station.state.chores import last_runs
 
 Grade = Literal["ok", "warn", "bad"]
@@ -47,6 +47,7 @@ def examine(home: Home, database: Database, custody: Custody, store: LocalStore)
         _outside_anchor(home, database),
         _chores(database),
         *_scrub(home, database),
+        _hooks(database),
         Finding("database", "ok", "SQLite" if database.is_sqlite else "PostgreSQL"),
         _programs(),
         Finding("checked_at", "ok", clock.timestamp()),
@@ -137,6 +138,15 @@ def _chores(database: Database) -> Finding:
         return Finding("chores", "bad", "stopped")
     failed = sorted(name for name, run in runs.items() if run.problem is not None)
     return Finding("chores", "warn" if failed else "ok", " ".join(failed) or "running")
+
+
+def _hooks(database: Database) -> Finding:
+    """Tell how many systems that want to know of events are not told at present (webhooks)."""
+    with database.read() as session:
+        found = hooks.list_all(session)
+    failing = [hook for hook in found if hook.state != "ok"]
+    grade: Grade = "bad" if any(hook.state == "dead" for hook in found) else "warn" if failing else "ok"
+    return Finding("hooks", grade, str(len(failing)) if found else "no_hooks")
 
 
 def _scrub(home: Home, database: Database) -> tuple[Finding, ...]:

@@ -12,6 +12,7 @@ from station.cli import (
     backing,
     docking,
     exporting,
+    hooks,
     keeping,
     keys,
     ledger,
@@ -53,6 +54,7 @@ app.add_typer(anchors.witness_app, name="witness", help=t("Being a witness of ot
 app.add_typer(recorders.app, name="recorder", help=t("Recorders that the dock may read"))
 app.add_typer(slots.app, name="slot", help=t("Which USB port is which slot"))
 app.add_typer(tokens.app, name="token", help=t("Tokens of programs: make, list, end"))
+app.add_typer(hooks.app, name="hook", help=t("Systems that are told of events (webhooks): add, list, remove, test"))
 app.add_typer(people.app, name="user", help=t("People who may log in"))
 app.add_typer(profiles.app, name="profiles", help=t("Firmware profiles"))
 

@@ -204,6 +204,13 @@ def subject_entries(
         yield from _read(session, tables.record.c.seq.in_(numbers[at : at + _PARAMETERS]))
 
 
+def next_typed(session: Session, types: Sequence[str], start: int, end: int, limit: int) -> tuple[StoredEntry, ...]:
+    """Return the first `limit` entries of these types from `start` to before `end`, oldest first."""
+    record = tables.record
+    found = select(record.c.seq).where(between(record, start, end), record.c.type.in_(types)).order_by(record.c.seq)
+    return tuple(chosen(session, session.connection().scalars(found.limit(limit)).all()))
+
+
 def typed_entries(session: Session, types: Sequence[str]) -> Iterator[StoredEntry]:
     """Yield all entries of these types, oldest first; it passes over all records, so it is for rare questions."""
     record = tables.record

@@ -139,6 +139,53 @@ class TokenRevoked(Entry):
         return (f"token:{self.fact.token}", f"person:{self.fact.person}")
 
 
+class HookAdded(Entry):
+    """A system is told of events from now on, in a person's name (webhook)."""
+
+    TYPE: ClassVar[str] = "hook.added"
+
+    class Fact(Part):
+        """The hook's public id, whose sight it has, which events; `token` made it, None at the console."""
+
+        hook: str
+        person: str
+        events: tuple[str, ...]
+        token: str | None = None
+
+    class Names(Part):
+        """What the system is called, and the address that is told."""
+
+        name: str = Field(min_length=1, max_length=80)
+        url: str = Field(min_length=1, max_length=500)
+
+    fact: Fact
+    names: Names | None = None
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the hook and whose name it acts in."""
+        return (f"hook:{self.fact.hook}", f"person:{self.fact.person}")
+
+
+class HookRemoved(Entry):
+    """A system is told no more."""
+
+    TYPE: ClassVar[str] = "hook.removed"
+
+    class Fact(Part):
+        """The hook's public id."""
+
+        hook: str
+        person: str
+
+    fact: Fact
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the hook and whose name it acted in."""
+        return (f"hook:{self.fact.hook}", f"person:{self.fact.person}")
+
+
 class SessionOpened(Entry):
     """Somebody logged in."""
 

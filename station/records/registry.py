@@ -37,6 +37,8 @@ ENTRY_TYPES: dict[str, type[Entry]] = {
         people_entries.AccountChanged,
         people_entries.TokenIssued,
         people_entries.TokenRevoked,
+        people_entries.HookAdded,
+        people_entries.HookRemoved,
         people_entries.SessionOpened,
         docking_entries.RecorderKnown,
         recorder_entries.RecorderEnrolled,

@@ -105,6 +105,31 @@ class ApiToken(Table, table=True):
     last_address: str = ""
 
 
+class Hook(Table, table=True):
+    """A system that is told of events (webhook), in a person's name; `events` is separated by spaces.
+
+    `secret` signs what is sent, so it is kept as it is. `position` is the number of the next ledger entry to look at:
+    everything before it was told or was nothing to tell. `failures` in a row, the next try not before `due_at`;
+    `dead_at`: no more tries until somebody tests it with success.
+    """
+
+    __tablename__: ClassVar[Any] = "state_hook"
+    hook: str = Field(primary_key=True)
+    person: str = Field(index=True)
+    token: str | None = Field(default=None, index=True)
+    name: str
+    url: str
+    events: str
+    secret: str
+    created_at: str
+    position: int
+    failures: int = 0
+    due_at: str | None = None
+    problem: str | None = None
+    dead_at: str | None = None
+    delivered_at: str | None = None
+
+
 class ApiAnswer(Table, table=True):
     """An answer that a repeated request with the same Idempotency-Key gets again; `status` None: still being made.
 

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, delete, select
 
 from station import clock
 from station.state import secrets
-from station.state.tables import ApiAnswer, ApiToken, Ticket
+from station.state.tables import ApiAnswer, ApiToken, Hook, Ticket
 
 PREFIX = "est_"  # lets scanners of source code and of logs recognise a secret that went astray
 _TOUCH_EVERY = timedelta(minutes=1)
@@ -26,6 +26,7 @@ class Scope(StrEnum):
     CLIPS_READ = "clips:read"
     CLIPS_WRITE = "clips:write"
     EVIDENCE_READ = "evidence:read"
+    HOOKS_WRITE = "hooks:write"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,12 @@ def get(session: Session, public_id: str) -> TokenView | None:
     return None if row is None else _view(row, clock.now())
 
 
+def in_force(session: Session, public_id: str, now: datetime) -> bool:
+    """Tell whether a token is neither revoked nor expired."""
+    row = session.get(ApiToken, public_id)
+    return row is not None and row.revoked_at is None and row.expires_at > clock.format_time(now)
+
+
 def list_all(session: Session) -> tuple[TokenView, ...]:
     """Return all tokens there ever were, the newest first."""
     rows = session.exec(select(ApiToken).order_by(col(ApiToken.created_at).desc(), ApiToken.token)).all()
@@ -106,12 +113,13 @@ def list_all(session: Session) -> tuple[TokenView, ...]:
 
 
 def revoke(session: Session, public_id: str, now: datetime) -> bool:
-    """End a token and what it was shown; False when there is none in force."""
+    """End a token, what it was shown and what it had told; False when there is none in force."""
     row = session.get(ApiToken, public_id)
     if row is None or row.revoked_at is not None:
         return False
     row.revoked_at = clock.format_time(now)
     session.add(row)
+    session.execute(delete(Hook).where(col(Hook.token) == public_id))
     session.execute(delete(ApiAnswer).where(col(ApiAnswer.token) == public_id))
     session.execute(delete(Ticket).where(col(Ticket.session).startswith(f"{public_id}/", autoescape=True)))
     return True

@@ -273,6 +273,8 @@ WITHOUT_LINES = {
     review_entries.ClipSubmitted,  # the list's lines; the submission itself is in both histories
     people_entries.TokenIssued,
     people_entries.TokenRevoked,
+    people_entries.HookAdded,
+    people_entries.HookRemoved,
     people_entries.AccountChanged,
     people_entries.SessionOpened,
     docking_entries.RecorderKnown,

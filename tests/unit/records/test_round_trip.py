@@ -47,7 +47,7 @@ from station.records.export_entries import (
     ExportTaken,
 )
 from station.records.log_entries import FileCompared, KeyRotated, LogContinues, LogStarted, PayloadErased
-from station.records.people_entries import TokenIssued, TokenRevoked
+from station.records.people_entries import HookAdded, HookRemoved, TokenIssued, TokenRevoked
 from station.records.reading import BadRange, RawName, RawTimes
 from station.records.recorder_entries import (
     ClockMeasured,
@@ -94,6 +94,11 @@ MORE: tuple[Entry, ...] = (
         names=TokenIssued.Names(name="Case system"),
     ),
     TokenRevoked(fact=TokenRevoked.Fact(token="t1", person="p1")),
+    HookAdded(
+        fact=HookAdded.Fact(hook="h1", person="p1", events=("clip.sealed",), token="t1"),
+        names=HookAdded.Names(name="Case system", url="https://cases.example/hook"),
+    ),
+    HookRemoved(fact=HookRemoved.Fact(hook="h1", person="p1")),
     LogStarted(fact=LogStarted.Fact(origin="evidence-station/x", software="evidence-station 0")),
     KeyRotated(fact=KeyRotated.Fact(old="x+aaaaaaaa+AQ==", new="x+bbbbbbbb+AQ==", store="file")),
     PayloadErased.model_validate({"fact": {"seq": 1, "part": "names", "digest": HEX, "ground": "court"}}),

@@ -94,6 +94,7 @@ _GROUPS: dict[str, Iterable[str]] = {
     "person_kind": ("officer", "auxiliary", "staff"),
     "strength": ("password", "link", "console", "token", "none"),
     "token_state": ("revoked", "until"),
+    "hook_state": ("ok", "failing", "dead"),
     "media": ("video", "audio", "photo"),
     "health_state": ("ok", "warn", "bad"),
     "disposal_blocked": (

@@ -7,12 +7,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from station.actions import targets
+from station.actions.hooks import NewHook, add_hook
 from station.actions.targets import NewTarget
 from station.api.policies import POLICIES
 from station.catalogue.views import Viewer
 from station.digest import new_id
 from station.records.terms import Role, TargetKind
-from tests.fakes.stations import FakeStation, memory_station
+from tests.fakes.stations import CONSOLE, FakeStation, memory_station
 from tests.unit.api.test_policies import ACTORS, EXPECTED
 from tests.unit.api.v1.conftest import client_of, make_token
 
@@ -23,6 +24,8 @@ BODIES: dict[str, dict[str, object]] = {
     "POST /api/v1/cases/{target}/resolution": {"outcome": "dropped"},
     "POST /api/v1/bindings": {"clips": ["{clip}"], "kind": "none", "none_reason": "patrol"},
     "POST /api/v1/clips/{clip}/amendments": {"field": "place", "place": "x"},
+    "POST /api/v1/hooks": {"name": "x", "url": "https://cases.example/x", "events": ["clip.sealed"]},
+    "POST /api/v1/hooks/{hook}/removal": {},
 }
 ABOUT_A_THING = [route for route in ROUTES if "{" in route or route == "POST /api/v1/bindings"]
 
@@ -42,13 +45,18 @@ class Surroundings:
         _, self.opener = station.session(self.clerk)
         self.client = client_of(station.create_app(), None)
         station.take_in_recorder(unit="another unit")
-        self.foreign = {"clip": station.clip(), "target": self._foreign_matter()}
+        self.foreign = {"clip": station.clip(), "target": self._foreign_matter(), "hook": self._foreign_hook()}
 
     def _foreign_matter(self) -> str:
         clerk = self.station.person("elsewhere", Role.CLERK, unit="another unit")
         wanted = NewTarget(TargetKind.MATTER, title="not yours")
         _, actor = self.station.session(clerk)
         return targets.open_target(self.station.custody, self.station.home, clerk, actor, wanted)
+
+    def _foreign_hook(self) -> str:
+        viewer = self.station.person("hooked", Role.CLERK, unit="another unit")
+        wanted = NewHook("theirs", "https://cases.example/theirs", ("clip.sealed",), viewer.person)
+        return add_hook(self.station.custody, self.station.home, CONSOLE, wanted).hook
 
     def ask(self, route: str, secret: str | None, ids: dict[str, str]) -> int:
         """Send a well-formed request and return the answer's status."""
@@ -65,12 +73,12 @@ class Surroundings:
 
 @pytest.fixture(scope="module")
 def surroundings() -> Iterator[Surroundings]:
-    with memory_station() as station:
+    with memory_station(hook_hosts=["cases.example"]) as station:
         yield Surroundings(station)
 
 
 def new_ids() -> dict[str, str]:
-    return {"clip": new_id(), "target": new_id()}
+    return {"clip": new_id(), "target": new_id(), "hook": new_id()}
 
 
 @pytest.mark.parametrize("actor", ACTORS)

@@ -16,9 +16,10 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from station.actions import targets
+from station.actions.hooks import NewHook, add_hook
 from station.actions.targets import NewTarget
 from station.records.terms import Role, TargetKind
-from tests.fakes.stations import memory_station
+from tests.fakes.stations import CONSOLE, memory_station
 from tests.unit.api.test_policies import EXPECTED
 from tests.unit.api.v1.conftest import make_token
 
@@ -36,12 +37,14 @@ _there: dict[str, str] = {}
 @pytest.fixture(scope="module")
 def description() -> Iterator[BaseSchema]:
     """Yield the description of a station with a clip and a matter; their ids are sent as often as made-up ones."""
-    with memory_station() as station:
+    with memory_station(hook_hosts=["cases.example"]) as station:
         clerk = station.person("chen", Role.CLERK, Role.HANDLER)
         _, actor = station.session(clerk)
         matter = NewTarget(TargetKind.MATTER, title="pending")
         _there["target"] = targets.open_target(station.custody, station.home, clerk, actor, matter)
         _there["clip"] = station.clip()
+        wanted = NewHook("told", "https://cases.example/told", ("clip.sealed",), clerk.person)
+        _there["hook"] = add_hook(station.custody, station.home, CONSOLE, wanted).hook
         _there["secret"] = make_token(station, clerk)
         yield schemathesis.openapi.from_asgi("/api/v1/openapi.json", station.create_app(), headers=HOST)
 
