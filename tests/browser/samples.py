@@ -93,6 +93,8 @@ ROWS = (
     replace(BASE, clip="c01", recording="r01", important=True, check_outcome="sound", bindings=(binding("c01"),)),
     replace(BASE, clip="c02", recording="r01", sequence=2, tagged=False, place=None),
     replace(BASE, clip="c03", recording="r03", tagged=False, collector_name=None, place=None, duration_ms=3_725_000, in_doubt=True, overdue=True),
+    replace(BASE, clip="c31", recording="r31", tagged=False, collector_name=None, in_doubt=True,
+            disclaimers=(("张伟", "2026-11-22T10:20:00.000000Z"),)),
     replace(BASE, clip="c04", recording="r04", sensitivity="suspected_secret", bindings=(binding("c04", None),)),
     replace(BASE, clip="c05", recording="r05", stage="incomplete", missing_bytes=4_194_304, playable=None, tagged=False),
     replace(BASE, clip="c06", recording="r06", media="audio", file_name="询问录音_王某_第二次.mp3", sensitivity="privacy",
@@ -558,6 +560,7 @@ PAGES: dict[str, Shown] = {
     "today-at-dock-problem": Shown(
         "today.html", replace(TODAY, at_dock=True, idle_seconds=60, problem="already_bound"), OFFICER, "/dock/tagging"
     ),
+    "disclaimed": Shown("disclaimed.html", None, OFFICER, "/clips/c01/disclaim"),
     "dock-pin": Shown("dock_pin.html", pages.DockPinPage(), None, "/dock/pin"),
     "dock-pin-wrong": Shown("dock_pin.html", pages.DockPinPage("110235", "pin_wrong"), None, "/dock/session"),
     "dock-pin-choosing": Shown("dock_pin.html", pages.DockPinPage("110235", "pin_choose", True), None, "/dock/session"),

@@ -5,4 +5,5 @@ import "./_dock-board.js";
 import "./_dock-session.js";
 import "./_evidence-player.js";
 import "./_file-check.js";
+import "./_muted-preview.js";
 import "./_tagging.js";
