@@ -107,6 +107,7 @@ POLICIES: dict[str, Policy] = {
     "POST /searches/{search}/forget": _roles(*_SEEING),
     "GET /register.csv": _roles(Role.CLERK, Role.INSPECTOR),
     "GET /clips/{clip}": _roles(*_SEEING, subject=Subject.CLIP),
+    "GET /clips/{clip}/preview": _roles(*_SEEING, subject=Subject.CLIP),
     "GET /clips/{clip}/poster": Policy(Who.ROLES, _SEEING, Subject.CLIP, at_dock=True),
     "POST /clips/{clip}/disclaim": Policy(Who.ROLES, frozenset({Role.OFFICER}), Subject.CLIP, at_dock=True),
     "GET /clips/{clip}/media": _roles(*_SEEING, subject=Subject.CLIP),

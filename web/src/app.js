@@ -1,6 +1,7 @@
 import "htmx.org";
 import "./_page.js";
 import "./_clip-grid.js";
+import "./_clip-preview.js";
 import "./_dock-board.js";
 import "./_dock-session.js";
 import "./_evidence-player.js";

@@ -55,6 +55,7 @@ EXPECTED = {
     "POST /searches/{search}/forget": SEEING,
     "GET /register.csv": "clerk inspector",
     "GET /clips/{clip}": SEEING,
+    "GET /clips/{clip}/preview": SEEING,
     "GET /clips/{clip}/poster": SEEING,
     "POST /clips/{clip}/disclaim": "officer",
     "GET /clips/{clip}/media": SEEING,
