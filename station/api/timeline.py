@@ -29,7 +29,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class DayStrip:
-    """The drawing: `day` and its neighbours as ISO dates in the station's zone; `hours` are (hour, x)."""
+    """The drawing: `day` and its neighbours as ISO dates in the station's zone; `hours` are (hour, x).
+
+    `more` counts the recorders that are left out.
+    """
 
     day: str
     before: str
@@ -37,6 +40,7 @@ class DayStrip:
     noon: str
     hours: tuple[tuple[int, float], ...]
     lanes: tuple[tuple[Lane, tuple[Bar, ...]], ...]
+    more: int = 0
 
 
 def day_strip(
@@ -48,7 +52,7 @@ def day_strip(
     day = parse_time(shown).astimezone(zone).date()
     start, end = (parse_time(str(each)) for each in day_bounds(day.isoformat(), day.isoformat(), zone))
     within = replace(narrowed, time_from=format_time(start), time_to=format_time(end))
-    lanes = day_lanes(session, viewer, within)
+    lanes, more = day_lanes(session, viewer, within)
     if not lanes:
         return None
     scale = WIDTH / (end - start).total_seconds()
@@ -60,6 +64,7 @@ def day_strip(
         noon=format_time(start + (end - start) / 2),
         hours=hours,
         lanes=tuple((lane, _bars(lane, start, scale)) for lane in lanes),
+        more=more,
     )
 
 
@@ -78,5 +83,5 @@ def _bars(lane: Lane, start: datetime, scale: float) -> tuple[Bar, ...]:
             segments=span.segments,
             tagged=span.tagged,
         )
-        for span in lane.spans
+        for span in reversed(lane.spans)
     )

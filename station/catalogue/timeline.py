@@ -15,7 +15,8 @@ from station.catalogue.visibility import CLIP
 from station.clock import parse_time
 from station.records.terms import TimeTrust
 
-CLIPS_A_DAY = 2000  # more than sixty recorders record in a shift; beyond it the latest are shown
+CLIPS_A_DAY = 2000  # more than sixty recorders record in a shift; beyond it the latest are looked at
+LANES = 12  # of a busier day, those that recorded last, as the list begins with them
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +32,18 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What one recorder recorded that day, in order."""
+    """What one recorder recorded that day, the latest first."""
 
     recorder: str
     name: str
     spans: tuple[Span, ...]
 
 
-def day_lanes(session: Session, viewer: Viewer, narrowed: ClipFilter) -> tuple[Lane, ...]:
-    """Return the recordings of a list, `narrowed` to a day, by recorder; none whose time can't be relied on."""
+def day_lanes(session: Session, viewer: Viewer, narrowed: ClipFilter) -> tuple[tuple[Lane, ...], int]:
+    """Return the recordings of a list, `narrowed` to a day, by recorder, and how many recorders more there are.
+
+    A recording whose time can't be relied on is not among them.
+    """
     query = (
         select(
             CLIP.c.clip,
@@ -59,14 +63,15 @@ def day_lanes(session: Session, viewer: Viewer, narrowed: ClipFilter) -> tuple[L
     )
     lanes: dict[str, dict[str, list[Row[Any]]]] = {}
     names: dict[str, str] = {}
-    for row in reversed(fetch(session, query)):
+    for row in fetch(session, query):
         lanes.setdefault(row.recorder, {}).setdefault(row.recording, []).append(row)
         names[row.recorder] = recorder_name(row.serial, row.label, row.recorder)
-    made = (Lane(key, names[key], tuple(map(_span, recordings.values()))) for key, recordings in lanes.items())
-    return tuple(sorted(made, key=lambda lane: (lane.name, lane.recorder)))
+    latest = list(lanes.items())[:LANES]
+    made = (Lane(key, names[key], tuple(map(_span, recordings.values()))) for key, recordings in latest)
+    return tuple(sorted(made, key=lambda lane: (lane.name, lane.recorder))), len(lanes) - len(latest)
 
 
 def _span(rows: Sequence[Row[Any]]) -> Span:
     starts = [parse_time(row.recorded_at) for row in rows]
     ends = [start + timedelta(milliseconds=row.duration_ms or 0) for start, row in zip(starts, rows, strict=True)]
-    return Span(rows[0].clip, min(starts), max(ends), len(rows), all(row.tagged for row in rows))
+    return Span(rows[-1].clip, min(starts), max(ends), len(rows), all(row.tagged for row in rows))

@@ -115,6 +115,14 @@ def test_segments_of_a_recording_are_one_card_that_unfolds_and_is_chosen_whole(
     expect(page.locator("[data-count]")).to_have_text("已选 1 件")
     page.keyboard.press("o")
     expect(shown).to_have_count(3)
+    # A further page begins with a segment of a recording that stands here already.
+    page.evaluate("""() => {
+      const cards = document.querySelector(".cards");
+      cards.append(cards.querySelector(".clip").cloneNode(true));
+      document.dispatchEvent(new Event("htmx:after:swap"));
+    }""")
+    expect(shown).to_have_count(3)
+    expect(shown.first.locator(".unfold")).to_have_text("2 个分段")
 
     phone = browse(viewport={"width": 360, "height": 740}, has_touch=True)
     enter(phone, served, "chen")

@@ -1,21 +1,19 @@
 """今日标记 at the dock by keyboard: a badge is read on the board, twenty recordings are tagged, the board is back."""
 
 import re
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
 from station.actions import dock_entry
 from station.records.terms import Role
 from tests.browser.conftest import chromium
-from tests.fakes.stations import CONSOLE, FakeStation, memory_station
+from tests.browser.light import serving
+from tests.fakes.stations import CONSOLE, FakeStation
 
 pytestmark = pytest.mark.browser
 __all__ = ["chromium"]
@@ -32,26 +30,16 @@ def dock() -> Iterator[tuple[FakeStation, str]]:
 @contextmanager
 def served(clips: int) -> Iterator[tuple[FakeStation, str]]:
     """Serve a station with so many recordings of an officer who has a PIN."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:  # who connects before the server runs waits
-        listen = f"127.0.0.1:{listening.getsockname()[1]}"
-        with memory_station(listen=listen) as station:
-            officer = station.person("wang", Role.OFFICER, police_number=BADGE)
-            station.take_in_recorder(officer)
-            for _ in range(clips):
-                station.clip(poster=False)
-            start = dock_entry.issue_start_pin(station.custody, CONSOLE, officer.person)
-            dock_entry.enter(
-                station.custody, station.database, badge=BADGE, pin=start, chosen=PIN, again=PIN, address="127.0.0.1"
-            )
-            config = uvicorn.Config(station.create_app(), log_level="error", timeout_graceful_shutdown=1)
-            server = uvicorn.Server(config)
-            serving = Thread(target=server.run, kwargs={"sockets": [listening]})
-            serving.start()
-            try:
-                yield station, f"http://{listen}"
-            finally:
-                server.should_exit = True
-                serving.join()
+    with serving() as (station, address):
+        officer = station.person("wang", Role.OFFICER, police_number=BADGE)
+        station.take_in_recorder(officer)
+        for _ in range(clips):
+            station.clip(poster=False)
+        start = dock_entry.issue_start_pin(station.custody, CONSOLE, officer.person)
+        dock_entry.enter(
+            station.custody, station.database, badge=BADGE, pin=start, chosen=PIN, again=PIN, address="127.0.0.1"
+        )
+        yield station, address
 
 
 def test_twenty_recordings_are_tagged_from_board_to_board_by_keyboard(

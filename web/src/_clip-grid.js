@@ -18,7 +18,10 @@ class ClipGrid extends HTMLElement {
     });
     this.jumps = (event) => this.jump(event);
     document.addEventListener("click", this.jumps);
+    this.heads = new Map(); // by recording
+    this.last = null; // up to which clips were gone over
     this.gather = () => this.join();
+    this.join();
     document.addEventListener("htmx:after:swap", this.gather);
     this.aim();
     if (!this.form) return;
@@ -49,30 +52,35 @@ class ClipGrid extends HTMLElement {
     for (const clip of segments(head)) clip.classList.toggle("is-folded", !open);
   }
 
-  // The next page may begin with segments of a recording that stands on this one: they join it.
+  // A further page may hold segments of a recording that stands here already: they join it. Only what is new is gone over.
   join() {
-    const heads = new Map();
-    for (const clip of this.querySelectorAll(".clip")) {
-      const { recording } = clip.dataset;
-      const head = heads.get(recording);
-      if (!head) heads.set(recording, clip);
-      else if (!clip.classList.contains("is-folded") && !head.classList.contains("is-open")) this.attach(head, clip);
+    let clip = this.last ? nextClip(this.last) : this.querySelector(".clip");
+    while (clip) {
+      const group = [clip, ...segments(clip)];
+      const next = nextClip(group.at(-1));
+      const head = this.heads.get(clip.dataset.recording);
+      if (head) this.attach(head, group);
+      else {
+        this.heads.set(clip.dataset.recording, clip);
+        this.last = group.at(-1);
+      }
+      clip = next;
     }
   }
 
-  attach(head, clip) {
-    clip.querySelector(".unfold")?.remove();
+  attach(head, group) {
+    group[0].querySelector(".unfold")?.remove();
     let button = head.querySelector(".unfold");
     if (!button) {
       head.classList.add("is-stack");
       button = this.querySelector("template[data-unfold]").content.querySelector(".unfold").cloneNode(true);
       (head.matches("tr") ? head.querySelector("a.look").parentElement : head).append(button);
     }
-    let last = segments(head).at(-1) ?? head;
-    for (const each of [clip, ...segments(clip)]) {
+    let last = segments(head).findLast((each) => !group.includes(each)) ?? head;
+    for (const each of group) {
       last.after(each);
       each.classList.remove("is-stack");
-      each.classList.add("is-folded");
+      each.classList.toggle("is-folded", !head.classList.contains("is-open"));
       if (this.chosen.has(head)) this.mark(each, true);
       last = each;
     }
@@ -231,6 +239,12 @@ function segments(head) {
   const { recording } = head.dataset;
   for (let next = head.nextElementSibling; next?.dataset.recording === recording; next = next.nextElementSibling) found.push(next);
   return found;
+}
+
+function nextClip(clip) {
+  let next = clip.nextElementSibling;
+  while (next && !next.matches(".clip")) next = next.nextElementSibling;
+  return next;
 }
 
 function foldedOf(clip) {

@@ -31,6 +31,7 @@ from station.records.terms import ClipStage, Role, Sensitivity, TimeTrust
 from station.state import searches
 
 _PAGE_CLIPS = 60
+_MORE_CLIPS = 30  # what a page grows by while it is scrolled: taken in within one frame or two
 _UNIT_WIDE = frozenset({Role.CLERK, Role.INSPECTOR})
 _FORM = ("queue", "tagged", "collector", "recorder", "important", "from", "to", "q", "view")
 _YES_NO = {"yes": True, "no": False}
@@ -41,11 +42,13 @@ def clips_page(request: Request, cursor: str = "", view: str = "grid") -> Respon
     station, visit = station_of(request), visit_of(request)
     narrowed = _narrowed(request, station)
     with station.database.read() as session:
-        found = list_clips(session, visit.viewer, narrowed, cursor=cursor or None, limit=_PAGE_CLIPS)
+        limit = _MORE_CLIPS if cursor else _PAGE_CLIPS
+        found = list_clips(session, visit.viewer, narrowed, cursor=cursor or None, limit=limit)
         officers, recorders = _choices(station, session, visit)
         kept = () if cursor else searches.list_all(session, visit.person.person)
         queues = () if cursor else _queues(session, visit.viewer, narrowed.queue)
-        strip = None if cursor else day_strip(session, visit.viewer, narrowed, _latest(found.rows), station.home.zone)
+        shown = None if cursor else _strip_day(narrowed, found.rows)
+        strip = day_strip(session, visit.viewer, narrowed, shown, station.home.zone)
     page = ClipsPage(
         list=found,
         filter=narrowed,
@@ -63,8 +66,13 @@ def clips_page(request: Request, cursor: str = "", view: str = "grid") -> Respon
     return render(request, "clips_rows.html" if more else "clips.html", page, visit=visit)
 
 
-def _latest(rows: Sequence[ClipRow]) -> str | None:
-    """Return when the latest recording of a list was made whose time can be relied on."""
+def _strip_day(narrowed: ClipFilter, rows: Sequence[ClipRow]) -> str | None:
+    """Return a time of the day to draw, the list's latest that can be relied on; None where none is drawn.
+
+    Words are looked for twice only where a day was chosen: a search over years is not about its latest day.
+    """
+    if narrowed.text and narrowed.time_from is None:
+        return None
     return next((row.recorded_at for row in rows if row.time_trust == TimeTrust.PLAIN), None)
 
 
