@@ -14,6 +14,7 @@ from markupsafe import Markup
 from station.actions.receipt import Receipt
 from station.actions.shown_proof import ShownProof
 from station.api.disposal_pages import HoldingView
+from station.api.timeline import DayStrip
 from station.board import SlotBoard
 from station.catalogue.exports import ExportRow
 from station.catalogue.reviews import SubmissionView
@@ -25,6 +26,7 @@ from station.catalogue.views import (
     ClipPage,
     ClipRow,
     DockingView,
+    FieldView,
     PersonView,
     QuarantineView,
     Queue,
@@ -129,6 +131,15 @@ class ClipsPage:
     searches: tuple[Search, ...] = ()
     after: str = ""
     """Time of the last clip of the page before: its day has its heading already."""
+    strip: DayStrip | None = None
+
+    @property
+    def groups(self) -> tuple[tuple[ClipRow, ...], ...]:
+        """The rows by recording, each where its latest segment stands, the segments in the order they were recorded."""
+        found: dict[str, list[ClipRow]] = {}
+        for row in self.list.rows:
+            found.setdefault(row.recording, []).append(row)
+        return tuple(tuple(reversed(rows)) for rows in found.values())
 
     @property
     def query(self) -> str:
@@ -139,6 +150,17 @@ class ClipsPage:
         """Return the address of this list, or of `path`, with other values in its form; without the empty ones."""
         given = {name: value for name, value in {**self.form, "cursor": "", **changes}.items() if value}
         return f"{path}?{urlencode(given)}" if given else path
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewPage:
+    """preview.html, a clip beside its list. `media_url` None: nothing of it plays now; `posters` as on ClipsPage."""
+
+    row: ClipRow
+    fields: tuple[FieldView, ...]
+    posters: frozenset[str] = frozenset()
+    media_url: str | None = None
+    can_bind: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,13 @@ def clip_detail(session: Session, viewer: Viewer, clip: str, *, leaf_of: Callabl
     )
 
 
+def clip_fields(session: Session, viewer: Viewer, clip: str) -> tuple[ClipRow, tuple[FieldView, ...]]:
+    """Return a clip as in a list, and its five fields; raises NotFoundError as `clip_detail` does."""
+    stored = _stored(session, viewer, clip)
+    (row,) = load_rows(session, viewer, [clip])
+    return row, five_fields(session, stored, row)
+
+
 def _stored(session: Session, viewer: Viewer, clip: str) -> Row[Any]:
     query = (
         select(CLIP, DOCKING.c.started_at)

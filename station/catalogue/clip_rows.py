@@ -1,4 +1,4 @@
-"""Clips and their bindings as views, loaded for a whole page at once: four statements however many clips there are.
+"""Clips and their bindings as views, loaded for a whole page at once: a few statements however many clips there are.
 
 The caller has decided that the viewer may see these clips; bindings are narrowed here to what the viewer may know.
 """
@@ -18,6 +18,7 @@ from station.catalogue.visibility import BINDING, CLIP, TARGET, known_binding
 PERSON = metadata.tables["catalogue_person"]
 RECORDER = metadata.tables["catalogue_recorder"]
 PROVES = metadata.tables["catalogue_proves"]
+DISCLAIMER = metadata.tables["catalogue_disclaimer"]
 
 CHUNK = 5000  # ids in one statement; SQLite takes 32766 parameters, PostgreSQL 65535
 _Item = TypeVar("_Item")
@@ -81,7 +82,28 @@ def load_rows(session: Session, viewer: Viewer, clips: Sequence[str]) -> tuple[C
     for part in chunks(clips):
         found |= {row.clip: row for row in fetch(session, _ROW_QUERY.where(CLIP.c.clip.in_(part)))}
     bindings = load_bindings(session, viewer, clips)
-    return tuple(_clip_row(found[clip], bindings.get(clip, ())) for clip in clips if clip in found)
+    doubted = [clip for clip, row in found.items() if row.in_doubt]
+    disclaimers = _load_disclaimers(session, doubted)
+    return tuple(
+        _clip_row(found[clip], bindings.get(clip, ()), disclaimers.get(clip, ())) for clip in clips if clip in found
+    )
+
+
+_Disclaimers = tuple[tuple[str, str], ...]
+
+
+def _load_disclaimers(session: Session, clips: Sequence[str]) -> dict[str, _Disclaimers]:
+    """Return who said of each clip that it is not theirs, by name, and when, oldest first."""
+    query = select(DISCLAIMER.c.clip, DISCLAIMER.c.at, DISCLAIMER.c.person, PERSON.c.name).outerjoin(
+        PERSON, PERSON.c.person == DISCLAIMER.c.person
+    )
+    said: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for part in chunks(clips):
+        for row in fetch(
+            session, query.where(DISCLAIMER.c.clip.in_(part)).order_by(DISCLAIMER.c.at, DISCLAIMER.c.person)
+        ):
+            said[row.clip].append((row.name or row.person, row.at))
+    return {clip: tuple(lines) for clip, lines in said.items()}
 
 
 def load_bindings(session: Session, viewer: Viewer, clips: Sequence[str]) -> dict[str, tuple[BindingView, ...]]:
@@ -134,7 +156,7 @@ def _binding_view(row: Row[Any], proves: tuple[Proven, ...]) -> BindingView:
     )
 
 
-def _clip_row(row: Row[Any], bindings: tuple[BindingView, ...]) -> ClipRow:
+def _clip_row(row: Row[Any], bindings: tuple[BindingView, ...], disclaimers: _Disclaimers) -> ClipRow:
     return ClipRow(
         clip=row.clip,
         recording=row.recording,
@@ -160,6 +182,7 @@ def _clip_row(row: Row[Any], bindings: tuple[BindingView, ...]) -> ClipRow:
         check_outcome=row.check_outcome,
         bindings=bindings,
         in_doubt=bool(row.in_doubt),
+        disclaimers=disclaimers,
         overdue=bool(row.overdue),
         sort_at=row.sort_at,
     )

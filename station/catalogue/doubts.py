@@ -1,10 +1,11 @@
 """What a clerk has to look into: the queues of clips in doubt, settled in columns so that lists and counters are quick.
 
 Guarantee: after `settle_doubts` and `settle_collector` the columns follow from the clip's other columns, its bindings,
-its holders and the dockings of its recorder, as they stood at that entry; nothing else counts.
+its holders, who disclaimed it, and the dockings of its recorder, as they stood at that entry; nothing else counts.
 
     missing_field   bound to a case, matter or task, and without time, place, collector, or what it proves there
-    collector       nobody certain recorded it: several held the recorder, or the number in the file is another's
+    collector       nobody certain recorded it: several held the recorder, the number in the file is another's, or who
+                    was taken for it says that it is not theirs
     clock           its time rests on a clock that was wrong or can't be judged
     damaged         bytes missing, contradicted or altered, or unreadable
     overdue         handed in more than 24 hours after it was recorded, by a time that can be relied on; not where the
@@ -16,7 +17,7 @@ from datetime import timedelta
 from sqlmodel import Session, col, or_, select
 
 from station import clock
-from station.catalogue.tables import Binding, Clip, ClipHolder, Docking, Person, Proves, Quarantine
+from station.catalogue.tables import Binding, Clip, ClipHolder, Disclaimer, Docking, Person, Proves, Quarantine
 from station.records.terms import ClipStage, TimeTrust
 
 HAND_IN_WITHIN = timedelta(hours=24)  # 交存时限, the practice named in the handbook
@@ -63,6 +64,8 @@ def _collector_doubt(session: Session, clip: Clip) -> str | None:
         return "number_disagrees" if _disagree(clip.police_number, number) else None
     if clip.collector_name is not None:
         return None
+    if session.exec(select(Disclaimer.clip).where(Disclaimer.clip == clip.clip).limit(1)).first() is not None:
+        return "disclaimed"
     numbers = session.exec(
         select(Person.police_number)
         .select_from(ClipHolder)

@@ -40,6 +40,7 @@ HISTORY_CODES: Final[dict[str, tuple[str, ...]]] = {
     "clip.amended_collector": ("source", "collector", "collector_name", "companions", "reason"),
     "clip.cleared_place": ("source", "reason"),
     "clip.cleared_collector": ("source", "reason"),
+    "clip.disclaimed": (),
     "clip.classified": ("sensitivity", "reason"),
     "clip.submitted": ("submission", "kind", "target", "log_size"),
     "clip.disposal_proposed": ("disposal", "rule", "due_at"),
@@ -210,6 +211,11 @@ def _(entry: case_entries.ClipAmended) -> Iterable[_Line]:
         }
     code = "cleared" if fact.cleared else "amended"
     return (_Line(f"clip:{fact.clip}", f"clip.{code}_{fact.field}", params),)
+
+
+@_lines.register
+def _(entry: case_entries.ClipDisclaimed) -> Iterable[_Line]:
+    return (_Line(f"clip:{entry.fact.clip}", "clip.disclaimed"),)
 
 
 @_lines.register

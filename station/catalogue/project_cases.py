@@ -10,7 +10,7 @@ from station.catalogue import project_reviews
 from station.catalogue.doubts import settle_collector, settle_doubts
 from station.catalogue.folding import fold_number
 from station.catalogue.grams import searched_text, settle_clip
-from station.catalogue.tables import Binding, Clip, Companion, Handler, Proves, Target
+from station.catalogue.tables import Binding, Clip, ClipHolder, Companion, Disclaimer, Handler, Proves, Target
 from station.records import case_entries
 from station.records.terms import TimeTrust
 
@@ -151,6 +151,21 @@ def _amend_collector(session: Session, clip: Clip, entry: case_entries.ClipAmend
     settle_collector(session, clip)
 
 
+def _clip_disclaimed(session: Session, _seq: int, time: str, entry: case_entries.ClipDisclaimed) -> None:
+    fact = entry.fact
+    clip = session.get(Clip, fact.clip)
+    if clip is None:
+        return
+    session.merge(Disclaimer(clip=fact.clip, person=fact.person, at=time))
+    held = (col(ClipHolder.clip) == fact.clip, col(ClipHolder.person) == fact.person)
+    session.execute(delete(ClipHolder).where(*held))
+    if clip.collector == fact.person:
+        clip.collector = clip.collector_source = None
+    session.flush()
+    settle_collector(session, clip)
+    settle_clip(session, clip)
+
+
 def _clip_classified(session: Session, _seq: int, _time: str, entry: case_entries.ClipClassified) -> None:
     clip = session.get(Clip, entry.fact.clip)
     if clip is not None:
@@ -170,5 +185,6 @@ PROJECTORS: dict[str, Callable[[Session, int, str, Any], None]] = {
     case_entries.ClipBound.TYPE: _clip_bound,
     case_entries.ClipUnbound.TYPE: _clip_unbound,
     case_entries.ClipAmended.TYPE: _clip_amended,
+    case_entries.ClipDisclaimed.TYPE: _clip_disclaimed,
     case_entries.ClipClassified.TYPE: _clip_classified,
 }

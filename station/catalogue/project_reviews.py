@@ -53,6 +53,7 @@ def touch(session: Session, entry: Entry) -> None:
             docking_entries.ClipIngested(fact=fact)
             | docking_entries.ClipIncomplete(fact=fact)
             | case_entries.ClipAmended(fact=fact)
+            | case_entries.ClipDisclaimed(fact=fact)
             | case_entries.ClipClassified(fact=fact)
             | case_entries.ClipUnbound(fact=fact)
             | disposal_entries.ClipDisposed(fact=fact)

@@ -244,11 +244,23 @@ class Gram(Table, table=True):
 
 
 class ClipHolder(Table, table=True):
-    """Who held the recorder when the clip was recorded: who may see it while its collector is blank."""
+    """Who held the recorder when the clip was recorded: who may see it while its collector is blank.
+
+    Not who said that the recording is not theirs.
+    """
 
     __tablename__: ClassVar[Any] = "catalogue_clip_holder"
     clip: str = Field(primary_key=True)
     person: str = Field(primary_key=True, index=True)
+
+
+class Disclaimer(Table, table=True):
+    """不是我录的: who says that they did not make the recording, and when they last said so."""
+
+    __tablename__: ClassVar[Any] = "catalogue_disclaimer"
+    clip: str = Field(primary_key=True)
+    person: str = Field(primary_key=True)
+    at: str
 
 
 class Companion(Table, table=True):

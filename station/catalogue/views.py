@@ -57,7 +57,7 @@ class FieldView:
     """One of the five fields: `value` None when missing; `source` a `terms.Source`; `doubt` a stable code or None.
 
     For `time` the value is the UTC text; pages show it in the station's zone with the device's own time beside it.
-    Codes of doubt: clock_suspicious, clock_unknown, holder_ambiguous, number_disagrees.
+    Codes of doubt: clock_suspicious, clock_unknown, holder_ambiguous, number_disagrees, disclaimed.
     """
 
     field: str
@@ -68,7 +68,10 @@ class FieldView:
 
 @dataclass(frozen=True, slots=True)
 class ClipRow:
-    """A clip in a list or grid; `in_doubt` tells of its collector, `sort_at` is what lists are ordered by."""
+    """A clip in a list or grid; `in_doubt` tells of its collector, `sort_at` is what lists are ordered by.
+
+    `disclaimers`: while the collector is in doubt, who said that it is not theirs, by name, and when (UTC text).
+    """
 
     clip: str
     recording: str
@@ -94,6 +97,7 @@ class ClipRow:
     check_outcome: str | None
     bindings: tuple[BindingView, ...] = ()
     in_doubt: bool = False
+    disclaimers: tuple[tuple[str, str], ...] = ()
     overdue: bool = False
     sort_at: str = ""
 

@@ -212,6 +212,25 @@ class ClipAmended(Entry):
         return (f"clip:{self.fact.clip}",)
 
 
+class ClipDisclaimed(Entry):
+    """不是我录的: a person whose recording the station took it for says that they did not make it."""
+
+    TYPE: ClassVar[str] = "clip.disclaimed"
+
+    class Fact(Part):
+        """`person` is who says so, of themselves."""
+
+        clip: str
+        person: str
+
+    fact: Fact
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the clip and the person."""
+        return (f"clip:{self.fact.clip}", f"person:{self.fact.person}")
+
+
 class ClipClassified(Entry):
     """The clip's class of sensitivity from now on."""
 

@@ -65,6 +65,7 @@ ENTRY_TYPES: dict[str, type[Entry]] = {
         case_entries.ClipBound,
         case_entries.ClipUnbound,
         case_entries.ClipAmended,
+        case_entries.ClipDisclaimed,
         case_entries.ClipClassified,
         export_entries.ExportRequested,
         export_entries.ExportApproved,

@@ -100,7 +100,7 @@ def events() -> StreamingResponse:
 def page(request: Request, path: str) -> HTMLResponse:
     if request.headers.get("hx-request") and "cursor" in request.query_params:
         path = "clips-more-table" if request.query_params.get("view") == "table" else "clips-more"
-    shown = samples.PAGES.get(path)
+    shown = samples.PAGES.get("clips/c01/preview" if path.endswith("/preview") else path)
     if shown is None:
         return HTMLResponse("\n".join(f'<p><a href="/{each}">{each}</a></p>' for each in samples.PAGES))
     locale = "en" if request.query_params.get("lang") == "en" else "zh_CN"

@@ -11,9 +11,10 @@ from station.actions.amend_many import Change
 from station.actions.disposal import Due
 from station.actions.receipt import Receipt, ReceiptClip, qr_svg
 from station.actions.shown_proof import ShownProof
-from station.api import amend_pages, disposal_pages, pages, review_pages
+from station.api import amend_pages, disposal_pages, pages, review_pages, timeline
 from station.board import SlotBoard
 from station.catalogue import exports, retaining, review_lists, reviews, views
+from station.catalogue.timeline import Lane
 from station.records.recording_list import StageState, load_list
 from station.records.retention import load_rules
 from station.records.review_entries import ReviewPoint
@@ -93,6 +94,8 @@ ROWS = (
     replace(BASE, clip="c01", recording="r01", important=True, check_outcome="sound", bindings=(binding("c01"),)),
     replace(BASE, clip="c02", recording="r01", sequence=2, tagged=False, place=None),
     replace(BASE, clip="c03", recording="r03", tagged=False, collector_name=None, place=None, duration_ms=3_725_000, in_doubt=True, overdue=True),
+    replace(BASE, clip="c31", recording="r31", tagged=False, collector_name=None, in_doubt=True,
+            disclaimers=(("张伟", "2026-11-22T10:20:00.000000Z"),)),
     replace(BASE, clip="c04", recording="r04", sensitivity="suspected_secret", bindings=(binding("c04", None),)),
     replace(BASE, clip="c05", recording="r05", stage="incomplete", missing_bytes=4_194_304, playable=None, tagged=False),
     replace(BASE, clip="c06", recording="r06", media="audio", file_name="询问录音_王某_第二次.mp3", sensitivity="privacy",
@@ -340,11 +343,25 @@ class Shown:
     path: str
 
 
+def _bars(number: int) -> tuple[timeline.Bar, ...]:
+    return tuple(
+        timeline.Bar(f"c{n}", 480.0 + n * 40 + number * 7, 5.0 + n % 4 * 9, "2026-11-22T09:30:00.000000Z", 605_000, 1, n % 3 > 0)
+        for n in range(number, 14, 2)
+    )  # fmt: skip
+
+
+STRIP = timeline.DayStrip(
+    "2026-11-22", "2026-11-21", "2026-11-23", "2026-11-22T04:00:00.000000Z", tuple((hour, hour * 60.0) for hour in range(0, 24, 3)),
+    tuple((Lane(f"rec{n}", f"J80000{n}", ()), _bars(n)) for n in range(4)),
+)  # fmt: skip
+
+
 def _clips(view: Any, rows: tuple[views.ClipRow, ...] = ROWS, **form: str) -> pages.ClipsPage:
     page = views.ClipPage(rows, 1286 if rows else 0, "abc" if rows else None)
     return pages.ClipsPage(
-        page, views.ClipFilter(), {"view": view, **form}, PEOPLE, RECORDERS, view, POSTERS, QUEUES, SEARCHES
-    )
+        page, views.ClipFilter(), {"view": view, **form}, PEOPLE, RECORDERS, view, POSTERS, QUEUES, SEARCHES,
+        strip=STRIP if rows else None,
+    )  # fmt: skip
 
 
 def _group(number: int, count: int, **changes: Any) -> views.RecordingGroup:
@@ -558,6 +575,7 @@ PAGES: dict[str, Shown] = {
     "today-at-dock-problem": Shown(
         "today.html", replace(TODAY, at_dock=True, idle_seconds=60, problem="already_bound"), OFFICER, "/dock/tagging"
     ),
+    "disclaimed": Shown("disclaimed.html", None, OFFICER, "/clips/c01/disclaim"),
     "dock-pin": Shown("dock_pin.html", pages.DockPinPage(), None, "/dock/pin"),
     "dock-pin-wrong": Shown("dock_pin.html", pages.DockPinPage("110235", "pin_wrong"), None, "/dock/session"),
     "dock-pin-choosing": Shown("dock_pin.html", pages.DockPinPage("110235", "pin_choose", True), None, "/dock/session"),
@@ -568,6 +586,8 @@ PAGES: dict[str, Shown] = {
     "clips-none": Shown("clips.html", _clips("grid", (), q="x"), OFFICER, "/clips"),
     "clips-more": Shown("clips_rows.html", _clips("grid"), CLERK, "/clips"),
     "clips-more-table": Shown("clips_rows.html", _clips("table"), CLERK, "/clips"),
+    "clips/c01/preview": Shown("preview.html", pages.PreviewPage(ROWS[2], FIELDS, POSTERS, "/media.mp4", True), CLERK, "/clips/c01/preview"),
+    "preview-poor": Shown("preview.html", pages.PreviewPage(ROWS[3], POOR_FIELDS, POSTERS), INSPECTOR, "/clips/c03/preview"),
     "clip": Shown("clip.html", clip_page(ROWS[0], holding=HOLDABLE), CLERK, "/clips/c01"),
     "clip-held": Shown("clip.html", clip_page(ROWS[0], can_bind=False, can_amend=False, can_classify=False, holding=HELD_CLIP), APPROVER, "/clips/c01"),
     "clip-held-by-case": Shown("clip.html", clip_page(ROWS[0], holding=HELD_THROUGH), CLERK, "/clips/c01"),

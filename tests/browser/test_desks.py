@@ -66,7 +66,7 @@ def test_a_clerk_filters_selects_by_keyboard_and_binds_in_a_dialog(browse: Calla
     page.keyboard.press("j")
     page.keyboard.press("Shift+j")
     page.keyboard.press("Shift+ArrowRight")
-    expect(page.locator("[data-count]")).to_have_text("已选 3 件")
+    expect(page.locator("[data-count]")).to_have_text("已选 4 件")  # the last is a recording of two segments
     page.keyboard.press("Shift+k")
     expect(page.locator("[data-count]")).to_have_text("已选 2 件")
     page.keyboard.press("e")
@@ -94,6 +94,109 @@ def test_a_clerk_filters_selects_by_keyboard_and_binds_in_a_dialog(browse: Calla
     expect(dialog.locator("[data-bound] h2")).to_contain_text("已关联")
     dialog.locator("button.main").click()
     expect(page.locator(".badge", has_text="检查任务-")).not_to_have_count(0)
+
+
+def test_segments_of_a_recording_are_one_card_that_unfolds_and_is_chosen_whole(
+    browse: Callable[..., Page], served: Served
+) -> None:
+    page = browse()
+    enter(page, served, "chen")
+    page.goto("/clips")
+    shown = page.locator(".cards .clip:visible")
+    expect(shown).to_have_count(3)
+    for _ in range(3):
+        page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.locator("[data-count]")).to_have_text("已选 2 件")
+    page.keyboard.press("o")
+    expect(shown).to_have_count(4)
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.locator("[data-count]")).to_have_text("已选 1 件")
+    page.keyboard.press("o")
+    expect(shown).to_have_count(3)
+    # A further page begins with a segment of a recording that stands here already.
+    page.evaluate("""() => {
+      const cards = document.querySelector(".cards");
+      cards.append(cards.querySelector(".clip").cloneNode(true));
+      document.dispatchEvent(new Event("htmx:after:swap"));
+    }""")
+    expect(shown).to_have_count(3)
+    expect(shown.first.locator(".unfold")).to_have_text("2 个分段")
+
+    phone = browse(viewport={"width": 360, "height": 740}, has_touch=True)
+    enter(phone, served, "chen")
+    phone.goto("/clips?view=table")
+    phone.locator(".unfold").tap()
+    expect(phone.locator(".table .clip:visible")).to_have_count(4)
+
+
+def test_the_timeline_of_a_day_leads_to_the_recording(browse: Callable[..., Page], served: Served) -> None:
+    page = browse()
+    enter(page, served, "chen")
+    page.goto("/clips")
+    bars = page.locator(".strip .lane a")
+    expect(bars).to_have_count(3)
+    bars.first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".clip.is-stack a.look")).to_be_focused()
+    assert "recorder" not in page.url  # it stands on this page already
+    page.locator(".strip .lane-name").click()
+    page.wait_for_url(lambda url: "recorder=" in url and "from=2026-11-20" in url)
+    page.locator(".strip [aria-label=前一天]").click()
+    expect(page.locator(".empty")).to_be_visible()
+
+
+def test_queues_and_kept_searches_take_one_row_on_a_phone(browse: Callable[..., Page], served: Served) -> None:
+    page = browse(viewport={"width": 360, "height": 740}, has_touch=True)
+    enter(page, served, "chen")
+    page.goto("/clips?important=yes")
+    row = page.locator(".queues").bounding_box()
+    assert row is not None and row["height"] < 60
+    page.locator(".keep summary").tap()
+    page.locator(".keep input[name=name]").fill("重点")
+    page.locator(".keep button").tap()
+    expect(page.locator(".queue.kept")).to_have_text("重点")
+    page.locator(".queue.kept button").tap()
+    expect(page.locator(".queue.kept")).to_have_count(0)
+
+
+def test_a_clip_is_previewed_beside_the_list_by_keyboard_and_by_touch(
+    browse: Callable[..., Page], served: Served
+) -> None:
+    page = browse(viewport={"width": 1366, "height": 768})
+    enter(page, served, "chen")
+    page.goto("/clips")
+    panel = page.locator("clip-preview")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Space")
+    expect(panel.locator("dt")).to_have_count(5)
+    beside, panel_box = page.locator("clip-grid").bounding_box(), panel.bounding_box()
+    assert beside is not None and panel_box is not None and beside["x"] + beside["width"] < panel_box["x"]
+    video = panel.locator("video")
+    expect(video).to_have_js_property("muted", True)
+    page.keyboard.press("Space")
+    expect(video).to_have_js_property("paused", False)
+    shown = panel.locator("input[name=clip]").input_value()
+    page.keyboard.press("j")
+    expect(panel.locator("input[name=clip]")).not_to_have_value(shown)
+    page.keyboard.press("b")
+    expect(page.locator("dialog[open] h1")).to_have_text("关联案件")
+    page.keyboard.press("Escape")
+    expect(panel).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    expect(page.locator(".cards .clip a.look:focus")).to_have_count(1)
+
+    tablet = browse(viewport={"width": 820, "height": 1180}, has_touch=True)
+    enter(tablet, served, "chen")
+    tablet.goto("/clips")
+    tablet.locator(".cards .clip .peek").first.tap()
+    panel = tablet.locator("clip-preview")
+    expect(panel.locator("dt")).to_have_count(5)
+    panel.locator("[data-close]").tap()
+    expect(panel).to_be_hidden()
 
 
 def test_a_refused_dialog_says_why_and_stays(browse: Callable[..., Page], served: Served) -> None:

@@ -5,6 +5,7 @@ from station.records.case_entries import (
     ClipAmended,
     ClipBound,
     ClipClassified,
+    ClipDisclaimed,
     ClipUnbound,
     StageGap,
     TargetOpened,
@@ -110,6 +111,7 @@ def entries_about(clip: str, recorder: str) -> tuple[Entry, ...]:
             text=ClipAmended.Text(reason="领用登记漏记"),
             actor=ZHANG,
         ),
+        ClipDisclaimed(fact=ClipDisclaimed.Fact(clip=clip, person="li"), actor=ZHANG),
         ClipClassified(fact=ClipClassified.Fact(clip=clip, sensitivity=Sensitivity.PRIVACY), actor=ZHANG),
         TargetSubmitted(
             fact=TargetSubmitted.Fact(submission="u1", target="t1", clips=(clip,), log_size=1, act="penalty_ordinary"),

@@ -1,4 +1,4 @@
-// <clip-grid>: moving among clips and, where they may be bound, choosing by checkbox, Shift range and keyboard: arrows, j and k move, x chooses, Enter opens, b binds, e amends.
+// <clip-grid>: moving among clips and, where they may be bound, choosing by checkbox, Shift range and keyboard: arrows, j and k move, x chooses, p previews, o unfolds, Enter opens, b binds, e amends.
 //
 // Nothing here goes over all clips on a key or a click, however many were loaded: steps go from sibling to sibling.
 
@@ -10,6 +10,20 @@ class ClipGrid extends HTMLElement {
     this.covered = new Map();
     this.keys = (event) => this.key(event);
     document.addEventListener("keydown", this.keys);
+    this.addEventListener("click", (event) => {
+      const button = event.target.closest(".unfold");
+      if (button) this.unfold(button.closest(".clip"));
+      const peek = event.target.closest(".peek");
+      if (peek) this.preview?.press("p", peek.closest(".clip"));
+    });
+    this.jumps = (event) => this.jump(event);
+    document.addEventListener("click", this.jumps);
+    this.heads = new Map(); // by recording
+    this.last = null; // up to which clips were gone over
+    this.gather = () => this.join();
+    this.join();
+    document.addEventListener("htmx:after:swap", this.gather);
+    this.aim();
     if (!this.form) return;
     this.words = this.form.querySelector("[data-count]");
     this.idle = this.words.textContent;
@@ -17,19 +31,94 @@ class ClipGrid extends HTMLElement {
     this.addEventListener("change", (event) => this.changed(event));
     this.form.querySelector("[data-clear]").addEventListener("click", () => this.clear());
     // A browser that comes back to the page may remember what was ticked.
-    for (const clip of this.querySelectorAll(".clip")) this.set(clip, this.box(clip).checked);
+    for (const clip of this.querySelectorAll(".clip")) this.mark(clip, this.box(clip).checked);
     this.tell();
   }
 
   disconnectedCallback() {
     document.removeEventListener("keydown", this.keys);
+    document.removeEventListener("click", this.jumps);
+    document.removeEventListener("htmx:after:swap", this.gather);
+  }
+
+  get preview() {
+    return this.parentElement.querySelector("clip-preview");
+  }
+
+  // Shows the segments of a recording, or folds them behind its first.
+  unfold(head, open = !head.classList.contains("is-open")) {
+    head.classList.toggle("is-open", open);
+    head.querySelector(".unfold").setAttribute("aria-expanded", open);
+    for (const clip of segments(head)) clip.classList.toggle("is-folded", !open);
+  }
+
+  // A further page may hold segments of a recording that stands here already: they join it. Only what is new is gone over.
+  join() {
+    let clip = this.last ? nextClip(this.last) : this.querySelector(".clip");
+    while (clip) {
+      const group = [clip, ...segments(clip)];
+      const next = nextClip(group.at(-1));
+      const head = this.heads.get(clip.dataset.recording);
+      if (head) this.attach(head, group);
+      else {
+        this.heads.set(clip.dataset.recording, clip);
+        this.last = group.at(-1);
+      }
+      clip = next;
+    }
+  }
+
+  attach(head, group) {
+    group[0].querySelector(".unfold")?.remove();
+    let button = head.querySelector(".unfold");
+    if (!button) {
+      head.classList.add("is-stack");
+      button = this.querySelector("template[data-unfold]").content.querySelector(".unfold").cloneNode(true);
+      (head.matches("tr") ? head.querySelector("a.look").parentElement : head).append(button);
+    }
+    let last = segments(head).findLast((each) => !group.includes(each)) ?? head;
+    for (const each of group) {
+      last.after(each);
+      each.classList.remove("is-stack");
+      each.classList.toggle("is-folded", !head.classList.contains("is-open"));
+      if (this.chosen.has(head)) this.mark(each, true);
+      last = each;
+    }
+    button.querySelector("[data-segments]").textContent = button.dataset.words.replace("{count}", segments(head).length + 1);
+    button.querySelector("[data-length]")?.remove(); // it was of fewer segments
+    if (this.form) this.tell();
+  }
+
+  // A bar of the timeline leads to its recording: without a new page where it is on this one.
+  jump(event) {
+    const clip = document.getElementById(`clip-${event.target.closest("[data-jump]")?.dataset.jump}`);
+    if (!clip || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    this.show(clip);
+  }
+
+  // The address may name a recording.
+  aim() {
+    const clip = location.hash.startsWith("#clip-") && document.getElementById(location.hash.slice(1));
+    if (clip) this.show(clip);
+  }
+
+  show(clip) {
+    if (clip.classList.contains("is-folded")) this.unfold(headOf(clip), true);
+    clip.querySelector("a.look").focus();
+    clip.scrollIntoView({ block: "center" });
   }
 
   box(clip) {
     return clip.querySelector("input[name=clip]");
   }
 
+  // What a clip stands for: a folded recording for all its segments.
   set(clip, on) {
+    for (const each of [clip, ...foldedOf(clip)]) this.mark(each, on);
+  }
+
+  mark(clip, on) {
     this.box(clip).checked = on;
     clip.classList.toggle("is-chosen", on);
     this.chosen[on ? "add" : "delete"](clip);
@@ -51,7 +140,7 @@ class ClipGrid extends HTMLElement {
   changed(event) {
     if (!event.target.matches("[data-all]")) return;
     const on = event.target.checked;
-    for (const clip of this.querySelectorAll(".clip")) this.set(clip, on);
+    for (const clip of this.querySelectorAll(".clip")) this.mark(clip, on);
     this.tell();
   }
 
@@ -61,18 +150,20 @@ class ClipGrid extends HTMLElement {
   }
 
   cover(to, on) {
-    for (const [clip, was] of this.covered) this.set(clip, was);
+    for (const [clip, was] of this.covered) this.mark(clip, was);
     this.covered = new Map();
     const back = this.anchor.compareDocumentPosition(to) & Node.DOCUMENT_POSITION_PRECEDING;
     for (let clip = this.anchor; clip; clip = beside(clip, back ? -1 : 1)) {
-      this.covered.set(clip, this.chosen.has(clip));
-      this.set(clip, on);
+      for (const each of [clip, ...foldedOf(clip)]) {
+        this.covered.set(each, this.chosen.has(each));
+        this.mark(each, on);
+      }
       if (clip === to) return;
     }
   }
 
   clear() {
-    for (const clip of [...this.chosen]) this.set(clip, false);
+    for (const clip of [...this.chosen]) this.mark(clip, false);
     const head = this.querySelector("[data-all]");
     if (head) head.checked = false;
     this.covered = new Map();
@@ -98,15 +189,29 @@ class ClipGrid extends HTMLElement {
       event.preventDefault();
       const next = !here ? this.querySelector(".clip") : rows ? nextRow(here, step) : beside(here, step) ?? here;
       this.move(here, next, event.shiftKey);
+    } else if ((name === "p" || name === " ") && here && !event.target.matches("input, button")) {
+      event.preventDefault();
+      this.preview?.press(name, here);
+    } else if (name === "Escape" && this.preview?.open) {
+      this.preview.close();
+    } else if (name === "o" && here) {
+      const head = headOf(here);
+      if (!head.querySelector(".unfold")) return;
+      this.unfold(head);
+      head.querySelector("a.look").focus();
     } else if (!this.form) {
       return;
-    } else if ((name === "x" || name === " ") && here && !event.target.matches("input")) {
+    } else if (name === "x" && here) {
       event.preventDefault();
       this.begin(here);
       this.set(here, !this.chosen.has(here));
       this.tell();
-    } else if ((name === "b" || name === "e") && this.chosen.size) {
+    } else if ((name === "b" || name === "e") && (this.chosen.size || (here && this.preview?.open))) {
       event.preventDefault();
+      if (!this.chosen.size) {
+        this.set(here, true);
+        this.tell();
+      }
       this.form.requestSubmit(this.form.querySelector(name === "b" ? "button.main" : "[formaction]"));
     } else if (name === "Escape") {
       this.clear();
@@ -124,14 +229,39 @@ class ClipGrid extends HTMLElement {
     }
     next.querySelector("a.look").focus();
     next.scrollIntoView({ block: "nearest" });
+    this.preview?.follow(next);
   }
 }
 
-// The clip before or after, past whatever stands between clips.
+// The other segments of a recording, which follow its first.
+function segments(head) {
+  const found = [];
+  const { recording } = head.dataset;
+  for (let next = head.nextElementSibling; next?.dataset.recording === recording; next = next.nextElementSibling) found.push(next);
+  return found;
+}
+
+function nextClip(clip) {
+  let next = clip.nextElementSibling;
+  while (next && !next.matches(".clip")) next = next.nextElementSibling;
+  return next;
+}
+
+function foldedOf(clip) {
+  return clip.matches(".is-stack:not(.is-open)") ? segments(clip) : [];
+}
+
+function headOf(clip) {
+  let head = clip;
+  while (head.previousElementSibling?.dataset.recording === clip.dataset.recording) head = head.previousElementSibling;
+  return head;
+}
+
+// The clip before or after that is shown, past whatever stands between clips.
 function beside(clip, direction) {
   let next = clip;
   do next = direction < 0 ? next.previousElementSibling : next.nextElementSibling;
-  while (next && !next.matches(".clip"));
+  while (next && !next.matches(".clip:not(.is-folded)"));
   return next;
 }
 

@@ -74,22 +74,23 @@ customElements.define("tagging-form", TaggingForm);
 
 const today = document.querySelector("form[data-today]");
 if (today) {
-  const boxes = [...today.querySelectorAll("input[name=clip]")];
   const all = today.querySelector("[data-all]");
   const button = today.querySelector("[data-apply]");
   const count = () => {
+    const boxes = [...today.querySelectorAll("input[name=clip]")]; // one fewer when a recording was handed to the clerk
     const chosen = boxes.filter((box) => box.checked).length;
     button.textContent = button.dataset.words.replace("{count}", chosen);
     button.closest("button").disabled = chosen === 0;
-    all.checked = chosen === boxes.length;
+    all.checked = chosen > 0 && chosen === boxes.length;
     all.indeterminate = chosen > 0 && chosen < boxes.length;
   };
   today.addEventListener("change", (event) => {
-    if (event.target === all) for (const box of boxes) box.checked = all.checked;
+    if (event.target === all) for (const box of today.querySelectorAll("input[name=clip]")) box.checked = all.checked;
     count();
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) today.requestSubmit();
   });
+  document.addEventListener("htmx:after:swap", count);
   count();
 }

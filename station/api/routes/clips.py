@@ -1,6 +1,6 @@
 """Lists of clips, a clip's page, its footage, and what is said of it. Every look is entered before it is granted."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 from urllib.parse import parse_qsl, urlencode
 
@@ -18,6 +18,7 @@ from station.api.forms import choice, day_bounds, utc_time
 from station.api.pages import ClipPageView, ClipsPage, ProxyState
 from station.api.register import register_csv, register_head
 from station.api.render import is_htmx, render, translator_of
+from station.api.timeline import day_strip
 from station.catalogue import checks
 from station.catalogue.clip_detail import clip_detail
 from station.catalogue.clips import ClipBytes, can_see, clip_digest, cursor_time, list_clips
@@ -26,10 +27,11 @@ from station.catalogue.register import register_lines
 from station.catalogue.views import ClipDetail, ClipFilter, ClipRow, PersonView, Queue, RecorderView, Viewer
 from station.database import Session
 from station.ledger import log
-from station.records.terms import ClipStage, Role, Sensitivity
+from station.records.terms import ClipStage, Role, Sensitivity, TimeTrust
 from station.state import searches
 
 _PAGE_CLIPS = 60
+_MORE_CLIPS = 30  # what a page grows by while it is scrolled: taken in within one frame or two
 _UNIT_WIDE = frozenset({Role.CLERK, Role.INSPECTOR})
 _FORM = ("queue", "tagged", "collector", "recorder", "important", "from", "to", "q", "view")
 _YES_NO = {"yes": True, "no": False}
@@ -40,10 +42,13 @@ def clips_page(request: Request, cursor: str = "", view: str = "grid") -> Respon
     station, visit = station_of(request), visit_of(request)
     narrowed = _narrowed(request, station)
     with station.database.read() as session:
-        found = list_clips(session, visit.viewer, narrowed, cursor=cursor or None, limit=_PAGE_CLIPS)
+        limit = _MORE_CLIPS if cursor else _PAGE_CLIPS
+        found = list_clips(session, visit.viewer, narrowed, cursor=cursor or None, limit=limit)
         officers, recorders = _choices(station, session, visit)
         kept = () if cursor else searches.list_all(session, visit.person.person)
         queues = () if cursor else _queues(session, visit.viewer, narrowed.queue)
+        shown = None if cursor else _strip_day(narrowed, found.rows)
+        strip = day_strip(session, visit.viewer, narrowed, shown, station.home.zone)
     page = ClipsPage(
         list=found,
         filter=narrowed,
@@ -55,9 +60,20 @@ def clips_page(request: Request, cursor: str = "", view: str = "grid") -> Respon
         queues=queues,
         searches=kept,
         after=cursor_time(cursor) if cursor else "",
+        strip=strip,
     )
     more = is_htmx(request) and bool(cursor)
     return render(request, "clips_rows.html" if more else "clips.html", page, visit=visit)
+
+
+def _strip_day(narrowed: ClipFilter, rows: Sequence[ClipRow]) -> str | None:
+    """Return a time of the day to draw, the list's latest that can be relied on; None where none is drawn.
+
+    Words are looked for twice only where a day was chosen: a search over years is not about its latest day.
+    """
+    if narrowed.text and narrowed.time_from is None:
+        return None
+    return next((row.recorded_at for row in rows if row.time_trust == TimeTrust.PLAIN), None)
 
 
 def list_address(query: str) -> str:

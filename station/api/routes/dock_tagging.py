@@ -8,15 +8,18 @@ from starlette.responses import RedirectResponse, Response
 
 from station.actions import dock_entry
 from station.actions.bind import bind
+from station.actions.disclaim import disclaim
 from station.actions.login import log_out
 from station.actions.problems import ProblemError
-from station.api.auth import address_of, drop_cookie, is_kiosk, require_clips, set_cookie
+from station.api.auth import RefusedError, address_of, drop_cookie, is_kiosk, require_clips, set_cookie
 from station.api.context import station_of, visit_of, visit_or_none
 from station.api.errors import SlowDownError
 from station.api.forms import first_given
 from station.api.pages import DockPinPage
-from station.api.render import render
+from station.api.render import is_htmx, render
 from station.api.routes.binding import compose_request, show_today
+from station.api.routes.clips import clip_media
+from station.catalogue.clip_rows import load_rows
 from station.digest import is_id
 
 _LONGEST = 100
@@ -103,6 +106,29 @@ def tag(
     return RedirectResponse("/dock/tagging", 303)
 
 
+def not_mine(request: Request, clip: str) -> Response:
+    """不是我录的: hand the clip's recording over to the clerk; a script gets a line to put in its place."""
+    station, visit = station_of(request), visit_of(request)
+    action, route = ("/dock/tagging", "GET /dock/tagging") if visit.at_dock else ("/bind", "GET /today")
+    try:
+        disclaim(station.custody, visit.viewer, visit.actor, clip)
+    except ProblemError as error:
+        return show_today(request, action, route, error.code)
+    if is_htmx(request):
+        return render(request, "disclaimed.html", None, visit=visit)
+    return RedirectResponse("/dock/tagging", 303)
+
+
+def preview(request: Request, clip: str) -> Response:
+    """Send a recording still to be tagged, to be looked at before it is; the look is entered as any other."""
+    visit = visit_of(request)
+    with station_of(request).database.read() as session:
+        (row,) = load_rows(session, visit.viewer, [clip])
+    if row.tagged:
+        raise RefusedError(f"clip:{clip}", "dock_session")
+    return clip_media(request, clip)
+
+
 def stay(request: Request) -> Response:
     """Note that somebody is still there: the check of the policy has prolonged the session."""
     return Response(status_code=204)
@@ -124,6 +150,8 @@ ROUTES = (
     ("POST", "/dock/session", open_session),
     ("GET", "/dock/tagging", tagging_page),
     ("POST", "/dock/tagging", tag),
+    ("POST", "/clips/{clip}/disclaim", not_mine),
+    ("GET", "/dock/tagging/{clip}/media", preview),
     ("POST", "/dock/alive", stay),
     ("POST", "/dock/done", done),
 )

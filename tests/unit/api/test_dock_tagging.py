@@ -99,6 +99,55 @@ def test_what_is_tagged_already_stays_as_it_is(station: FakeStation, browse: Bro
     assert len(station.entries("clip.bound")) == 1 and station.size() >= before
 
 
+def test_not_mine_goes_to_the_clerk_who_sees_who_said_so_and_names_the_collector(
+    station: FakeStation, browse: Browse
+) -> None:
+    viewer = officer(station)
+    zhou = station.person("zhou", Role.OFFICER)
+    clerk = browse(station.person("chen", Role.CLERK))
+    clip, own = station.clip(), station.clip()
+    client = at_dock(browse)
+    assert client.post(f"/clips/{clip}/disclaim").headers["location"] == "/dock/tagging"
+    (said,) = station.entries("clip.disclaimed")
+    assert (said.fact.clip, said.fact.person) == (clip, viewer.person)
+    assert (said.actor.person, said.actor.strength) == (viewer.person, "badge_pin")
+    listed = client.get("/dock/tagging").text
+    assert clip not in listed and own in listed
+    assert client.post(f"/clips/{clip}/disclaim").status_code == 404  # it is not theirs to see any more
+    queue = clerk.get("/clips?queue=collector").text
+    assert clip in queue and own not in queue and "Wang" in queue
+    assert "Wang" in clerk.get(f"/clips/{clip}").text
+    settled = {"field": "collector", "collector": zhou.person, "reason": "值班表"}
+    assert clerk.post(f"/clips/{clip}/amend", data=settled).status_code == 303
+    assert clip not in clerk.get("/clips?queue=collector").text
+    assert clip in browse(zhou).get("/today").text
+
+
+def test_what_others_recorded_can_not_be_disclaimed(station: FakeStation, browse: Browse) -> None:
+    officer(station)
+    client = at_dock(browse)
+    station.take_in_recorder(station.person("zhou", Role.OFFICER))
+    assert client.post(f"/clips/{station.clip()}/disclaim").status_code == 404
+    both = browse(station.person("li", Role.OFFICER, Role.CLERK))  # sees it as a clerk
+    assert both.post(f"/clips/{station.clip()}/disclaim").status_code == 404
+    assert not station.entries("clip.disclaimed")
+
+
+def test_at_the_dock_a_recording_plays_until_it_is_tagged_and_the_look_is_entered(
+    station: FakeStation, browse: Browse
+) -> None:
+    viewer = officer(station)
+    clip = station.clip()
+    client = at_dock(browse)
+    media = f"/dock/tagging/{clip}/media"
+    assert media in client.get("/dock/tagging").text
+    assert client.get(media).status_code == 200
+    look = station.entries("access.opened")[-1]
+    assert (look.look.clip, look.actor.person) == (clip, viewer.person)
+    client.post("/dock/tagging", data={"clip": [clip], **NOTHING})
+    assert client.get(media).status_code == 403
+
+
 def test_done_ends_the_session_for_good(station: FakeStation, browse: Browse) -> None:
     officer(station)
     client = at_dock(browse)

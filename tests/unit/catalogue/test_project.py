@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from station.catalogue.project import applied, project, read_tables, renew
 from station.errors import DatabaseError
-from station.records.case_entries import ClipAmended, ClipBound, ClipUnbound
+from station.records.case_entries import ClipAmended, ClipBound, ClipDisclaimed, ClipUnbound
 from station.records.docking_entries import (
     ClipConflicted,
     ClipFact,
@@ -312,6 +312,17 @@ def test_a_number_that_is_not_the_collectors_is_in_doubt_until_the_person_is_des
     assert log.clip("collector_doubt") == (None,)
     log.add(person("zhang", "000007"))
     assert log.clip("collector_doubt") == ("number_disagrees",)
+
+
+def test_who_says_that_a_recording_is_not_theirs_is_taken_off_it_and_a_clerk_names_the_collector(log: Log) -> None:
+    log.add(recorder(), person("zhang"), person("li"), issued("zhang", "2026-08-01T00:00:00.000000Z"), clip())
+    assert log.clip("collector, collector_doubt") == ("zhang", None)
+    log.add(ClipDisclaimed(fact=ClipDisclaimed.Fact(clip="c1", person="zhang")))
+    assert log.clip("collector, collector_source, collector_doubt") == (None, None, "disclaimed")
+    assert log.rows("SELECT person, at FROM catalogue_disclaimer") == [("zhang", moment(5))]
+    assert log.rows("SELECT person FROM catalogue_clip_holder") == []
+    log.add(amended("collector", people=ClipAmended.People(collector="li")))
+    assert log.clip("collector, collector_doubt") == ("li", None)
 
 
 def test_a_bound_clip_misses_a_field_until_it_has_time_place_collector_and_what_it_proves_there(log: Log) -> None:

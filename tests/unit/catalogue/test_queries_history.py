@@ -132,6 +132,10 @@ LINES: list[tuple[Entry, list[tuple[str, str]]]] = [
     (amended("place", cleared=True), [("clip:a", "clip.cleared_place")]),
     (amended("collector", cleared=True), [("clip:a", "clip.cleared_collector")]),
     (
+        case_entries.ClipDisclaimed(fact=case_entries.ClipDisclaimed.Fact(clip="a", person="p")),
+        [("clip:a", "clip.disclaimed")],
+    ),
+    (
         case_entries.ClipClassified(
             fact=case_entries.ClipClassified.Fact(clip="a", sensitivity=Sensitivity.PRIVACY),
             text=case_entries.ClipClassified.Text(reason="未成年人"),

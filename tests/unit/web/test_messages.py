@@ -73,7 +73,7 @@ _GROUPS: dict[str, Iterable[str]] = {
     "act": [act.id for act in load_list().act],
     "given_reason": ("undone", "superseded"),
     "queue_means": Queue,
-    "doubt": ("clock_suspicious", "clock_unknown", "holder_ambiguous", "number_disagrees"),
+    "doubt": ("clock_suspicious", "clock_unknown", "holder_ambiguous", "number_disagrees", "disclaimed"),
     "history": (*HISTORY_CODES, *LOOK_CODES),
     "entry": ENTRY_TYPES,
     "denial": ("role", "not_visible", "suspected_secret", "scope"),
