@@ -9,7 +9,7 @@ from typing import Literal
 
 from station import clock
 from station.actions import anchors
-from station.catalogue.overview import list_alarms
+from station.catalogue.alarms import count_standing
 from station.config import Home
 from station.custody import Custody
 from station.database import Database
@@ -102,7 +102,7 @@ def _database(database: Database) -> tuple[Finding, ...]:
         size = log.head(session).size
         checkpoint = log.latest_checkpoint(session)
         jobs = work.counts(session)
-        alarms = len(list_alarms(session, limit=1000))
+        alarms = count_standing(session)
     unsealed = size - (checkpoint.size if checkpoint else 0)
     return (
         Finding("ledger_size", "ok", str(size)),

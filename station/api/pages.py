@@ -443,9 +443,12 @@ class RecordersPage:
 
 @dataclass(frozen=True, slots=True)
 class AlarmsPage:
-    """alarms.html."""
+    """alarms.html. With a `problem`, `note` is what was typed about the alarm `returned`."""
 
     alarms: tuple[AlarmView, ...]
+    problem: str | None = None
+    returned: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

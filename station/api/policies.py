@@ -181,6 +181,7 @@ POLICIES: dict[str, Policy] = {
     "POST /recorders/enrol/{quarantine}": _roles(Role.ADMIN),
     "POST /recorders/{recorder}/withdraw": _roles(Role.ADMIN),
     "GET /alarms": _roles(Role.CLERK, Role.ADMIN),
+    "POST /alarms/{alarm}": _roles(Role.CLERK, Role.ADMIN),
     "GET /health": _roles(Role.ADMIN),
 }
 

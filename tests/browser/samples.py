@@ -522,6 +522,14 @@ DISPOSAL = disposal_pages.DisposalPage(
     "lifang",
 )
 
+ALARMS = (
+    views.AlarmView("a1", "clip_conflicted", "clip:c10", "DCAM_J800000.mp4: 9f86… → 2c26…", "2026-11-22T10:15:00.000000Z"),
+    views.AlarmView("a2", "original_damaged", "clip:c07", "9f86d081884c7d65…: 512 bytes differ", "2026-11-21T10:15:00.000000Z",
+                    "2026-11-21T11:00:00.000000Z", "陈静", "已从备份盘取得完好副本，等待更换硬盘"),
+    views.AlarmView("a3", "original_missing", "clip:c01", "2c26b46b68ffc68f…", "2026-11-20T10:15:00.000000Z",
+                    "2026-11-20T11:00:00.000000Z", "陈静", "保管库磁盘松动，已重新接好", "2026-11-20T12:30:00.000000Z"),
+)  # fmt: skip
+
 HEALTH = tuple(
     pages.HealthCheck(code, "ok", value)
     for code, value in {
@@ -634,7 +642,7 @@ PAGES: dict[str, Shown] = {
     "receipt": Shown("receipt.html", RECEIPT, OFFICER, "/dockings/d1/receipt"),
     "people": Shown("people.html", pages.PeoplePage(PEOPLE, tuple(role.value for role in Role), ("officer", "auxiliary", "staff"), "console", "https://127.0.0.1:8470/welcome/3f9a8c7d6e5b4a39281706f5e4d3c2b1", "张伟"), ADMIN, "/people"),
     "recorders": Shown("recorders.html", pages.RecordersPage(RECORDERS, PEOPLE, quarantine=QUARANTINE), ADMIN, "/recorders"),
-    "alarms": Shown("alarms.html", pages.AlarmsPage((views.AlarmView("a1", "clip_conflicted", "clip:c10", "DCAM_J800000.mp4: 9f86… → 2c26…", "2026-11-22T10:15:00.000000Z"),)), CLERK, "/alarms"),
+    "alarms": Shown("alarms.html", pages.AlarmsPage(ALARMS, "note_missing", "a1"), CLERK, "/alarms"),
     "alarms-none": Shown("alarms.html", pages.AlarmsPage(()), ADMIN, "/alarms"),
     "me": Shown("me.html", pages.MePage(HANDLER, "2026-11-22T10:15:00.000000Z", "password", None, "password_changed"), HANDLER, "/me"),
     "health": Shown("health.html", pages.HealthPage(HEALTH), ADMIN, "/health"),

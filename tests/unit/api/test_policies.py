@@ -129,6 +129,7 @@ EXPECTED = {
     "POST /recorders/enrol/{quarantine}": "admin",
     "POST /recorders/{recorder}/withdraw": "admin",
     "GET /alarms": "clerk admin",
+    "POST /alarms/{alarm}": "clerk admin",
     "GET /health": "admin",
 }
 # Its stream never ends by itself; its policy is the one of the board.
