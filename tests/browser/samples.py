@@ -6,12 +6,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from station.actions import review
+from station.actions import importing, importing_people, importing_recorders, review
 from station.actions.amend_many import Change
 from station.actions.disposal import Due
 from station.actions.receipt import Receipt, ReceiptClip, qr_svg
 from station.actions.shown_proof import ShownProof
-from station.api import amend_pages, disposal_pages, pages, review_pages
+from station.api import amend_pages, disposal_pages, import_pages, pages, review_pages
 from station.board import SlotBoard
 from station.catalogue import exports, retaining, review_lists, reviews, views
 from station.records.recording_list import StageState, load_list
@@ -522,6 +522,15 @@ DISPOSAL = disposal_pages.DisposalPage(
     "lifang",
 )
 
+IMPORTED = (
+    importing.Planned(2, "new", "王磊 · wanglei", (importing.Change("name", "", "王磊"), importing.Change("kind", "", "officer"), importing.Change("unit", "", "执法一队"), importing.Change("roles", "", "admin officer")), two=True),
+    importing.Planned(3, "changed", "张伟 · zhangwei", (importing.Change("police_number", "18233", "018233"), importing.Change("roles", "officer", "clerk officer"))),
+    importing.Planned(4, "unchanged", "陈静 · chenjing"),
+    importing.Planned(5, "refused", "李四 · 李四", problem="login_invalid"),
+)  # fmt: skip
+RECORDERS_IMPORTED = (
+    importing.Planned(2, "new", "J800001", (importing.Change("profile", "", "ga-t-947-named"), importing.Change("holder", "", "018233"), importing.Change("since", "", "2026-01-05T00:00:00.000000Z"))),
+)  # fmt: skip
 ALARMS = (
     views.AlarmView("a1", "clip_conflicted", "clip:c10", "DCAM_J800000.mp4: 9f86… → 2c26…", "2026-11-22T10:15:00.000000Z"),
     views.AlarmView("a2", "original_damaged", "clip:c07", "9f86d081884c7d65…: 512 bytes differ", "2026-11-21T10:15:00.000000Z",
@@ -641,6 +650,9 @@ PAGES: dict[str, Shown] = {
                     "2026-11-22T10:15:00.000000Z", tuple(pages.LedgerLine(1892 - n, f"2026-11-22T10:{50 - n}:00.000000Z", kind, ("clip:8c1f2a9e77", "case:55ab01cd9e"), "2c26b46b68ffc68ff99b453c1d304134") for n, kind in enumerate(("clip.bound", "access.opened", "clip.ingested", "person.roles"))), 1889), AUDITOR, "/ledger"),
     "receipt": Shown("receipt.html", RECEIPT, OFFICER, "/dockings/d1/receipt"),
     "people": Shown("people.html", pages.PeoplePage(PEOPLE, tuple(role.value for role in Role), ("officer", "auxiliary", "staff"), "console", "https://127.0.0.1:8470/welcome/3f9a8c7d6e5b4a39281706f5e4d3c2b1", "张伟"), ADMIN, "/people"),
+    "people/import": Shown("import.html", import_pages.ImportPage("people", importing_people.COLUMNS, importing_people.REQUIRED, problem="csv_header"), ADMIN, "/people/import"),
+    "people/import/look": Shown("import.html", import_pages.ImportPage("people", importing_people.COLUMNS, importing_people.REQUIRED, IMPORTED, {"new": 1, "changed": 1, "unchanged": 1, "refused": 1}, "x", "y", "password"), ADMIN, "/people/import"),
+    "recorders/import": Shown("import.html", import_pages.ImportPage("recorders", importing_recorders.COLUMNS, importing_recorders.REQUIRED, RECORDERS_IMPORTED, {"new": 1}), ADMIN, "/recorders/import"),
     "recorders": Shown("recorders.html", pages.RecordersPage(RECORDERS, PEOPLE, quarantine=QUARANTINE), ADMIN, "/recorders"),
     "alarms": Shown("alarms.html", pages.AlarmsPage(ALARMS, "note_missing", "a1"), CLERK, "/alarms"),
     "alarms-none": Shown("alarms.html", pages.AlarmsPage(()), ADMIN, "/alarms"),

@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 
+from station.actions import importing, importing_people, importing_recorders
 from station.actions.recognise import Answer
 from station.api.errors import ANSWERS, HTTP_CODES
 from station.api.phrases import PHRASES
@@ -92,6 +93,8 @@ _GROUPS: dict[str, Iterable[str]] = {
     "blocked": ("suspected_secret", "disposed", "incomplete"),
     "identified_by": ("serial", "volume", "given", "folder"),
     "person_kind": ("officer", "auxiliary", "staff"),
+    "import_column": {*importing_people.COLUMNS, *importing_recorders.COLUMNS},
+    "import_outcome": get_args(importing.Outcome),
     "strength": ("password", "link", "console", "token", "none"),
     "token_state": ("revoked", "until"),
     "media": ("video", "audio", "photo"),
