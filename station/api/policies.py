@@ -15,10 +15,14 @@ from station.state.tokens import Scope
 
 
 class Who(StrEnum):
-    """Who may come at all. `kiosk`: a screen beside the slots (`kiosk_addresses`), or anybody logged in."""
+    """Who may come at all. `kiosk`: a screen beside the slots (`kiosk_addresses`), or anybody logged in.
+
+    `machine`: a program on this very machine, whoever else is logged in.
+    """
 
     PUBLIC = "public"
     KIOSK = "kiosk"
+    MACHINE = "machine"
     PERSON = "person"
     ROLES = "roles"
 
@@ -191,6 +195,8 @@ POLICIES: dict[str, Policy] = {
     "GET /alarms": _roles(Role.CLERK, Role.ADMIN),
     "POST /alarms/{alarm}": _roles(Role.CLERK, Role.ADMIN),
     "GET /health": _roles(Role.ADMIN),
+    "GET /metrics": Policy(Who.MACHINE),
+    "GET /api/v1/metrics": _token(Scope.METRICS_READ, Role.ADMIN),
 }
 
 
@@ -215,9 +221,14 @@ def check_complete(routes: Iterable[str]) -> None:
 
 
 def allows(policy: Policy, roles: frozenset[str] | None, *, loopback: bool) -> bool:
-    """Tell whether somebody may come: `roles` None is nobody known; `loopback` is a screen beside the slots."""
+    """Tell whether somebody may come: `roles` None is nobody known.
+
+    `loopback` is a screen beside the slots, and for `machine` this machine itself.
+    """
     if policy.who == Who.PUBLIC:
         return True
+    if policy.who == Who.MACHINE:
+        return loopback
     if policy.who == Who.KIOSK:
         return loopback or roles is not None
     if roles is None:

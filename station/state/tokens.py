@@ -26,6 +26,7 @@ class Scope(StrEnum):
     CLIPS_READ = "clips:read"
     CLIPS_WRITE = "clips:write"
     EVIDENCE_READ = "evidence:read"
+    METRICS_READ = "metrics:read"
 
 
 @dataclass(frozen=True, slots=True)

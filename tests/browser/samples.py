@@ -542,13 +542,13 @@ ALARMS = (
 HEALTH = tuple(
     pages.HealthCheck(code, "ok", value)
     for code, value in {
-        "vault": "yes", "free_bytes": "4120000000000", "encryption": "LUKS", "signer": "yes", "log_key": "sealed", "ledger_size": "1893",
-        "unsealed": "4", "queue": "2", "work_failed": "0", "alarms": "0", "outside_anchor": "3720", "chores": "running", "scrub": "1774800", "scrub_damaged": "0", "database": "SQLite",
+        "vault": "yes", "free_bytes": "4120000000000", "days_left": "412", "encryption": "LUKS", "clock": "12", "signer": "yes", "log_key": "sealed", "ledger_size": "1893",
+        "unsealed": "4", "queue": "2", "work_failed": "0", "alarms": "0", "outside_anchor": "3720", "last_witness": "3720", "last_timestamp": "7400", "backup": "172800", "chores": "running", "scrub": "1774800", "scrub_damaged": "0", "database": "SQLite",
         "programs": "ffmpeg", "checked_at": "2026-11-22T11:00:00.000000Z",
     }.items()
 )  # fmt: skip
 _TROUBLED = {
-    "vault": ("bad", "no"), "free_bytes": ("warn", "41200000000"), "encryption": ("warn", "no"), "signer": ("bad", "no"), "log_key": ("bad", ""),
+    "vault": ("bad", "no"), "free_bytes": ("warn", "41200000000"), "days_left": ("bad", "4"), "clock": ("warn", "not_synchronised"), "backup": ("warn", "never"), "last_witness": ("warn", "never"), "last_timestamp": ("bad", "980000"), "encryption": ("warn", "no"), "signer": ("bad", "no"), "log_key": ("bad", ""),
     "unsealed": ("warn", "1204"), "work_failed": ("warn", "3"), "alarms": ("warn", "2"), "outside_anchor": ("bad", "halted"), "chores": ("warn", "anchors scrub"), "scrub": ("bad", "5774800"), "scrub_damaged": ("bad", "2"),
     "programs": ("warn", "ffmpeg, ffprobe"),
 }  # fmt: skip

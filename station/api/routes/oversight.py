@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from station.actions import alarms
 from station.actions.health import examine
 from station.actions.problems import ProblemError
+from station.api import metrics
 from station.api.context import station_of, visit_of
 from station.api.pages import AlarmsPage, HealthCheck, HealthPage, LedgerLine, LedgerPage
 from station.api.render import render
@@ -81,9 +82,15 @@ def health_page(request: Request) -> Response:
     return render(request, "health.html", page, visit=visit_of(request))
 
 
+def metrics_page(request: Request) -> Response:
+    """Send the station's figures to a Prometheus on this machine."""
+    return Response(metrics.exposition(station_of(request)), media_type=metrics.MEDIA_TYPE)
+
+
 ROUTES = (
     ("GET", "/ledger", ledger_page),
     ("GET", "/alarms", alarms_page),
     ("POST", "/alarms/{alarm}", acknowledge_alarm),
     ("GET", "/health", health_page),
+    ("GET", "/metrics", metrics_page),
 )

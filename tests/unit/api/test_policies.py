@@ -21,7 +21,8 @@ ALL = "officer clerk handler reviewer approver inspector auditor admin"
 SEEING = "officer clerk handler reviewer approver inspector"
 REVIEWING = "clerk handler reviewer approver inspector"
 SWEEPING = "clerk reviewer approver inspector auditor"
-# Route: the roles that get in; `*` everybody, `screen` the screen beside the slots and anybody logged in.
+# Route: the roles that get in; `*` everybody, `machine` this machine, `screen` the screen beside the slots and anybody
+# logged in.
 EXPECTED = {
     "GET /": "*",
     "GET /assets": "*",
@@ -139,6 +140,8 @@ EXPECTED = {
     "GET /alarms": "clerk admin",
     "POST /alarms/{alarm}": "clerk admin",
     "GET /health": "admin",
+    "GET /metrics": "machine",
+    "GET /api/v1/metrics": "admin",
 }
 # Its stream never ends by itself; its policy is the one of the board.
 STREAMS = {"GET /dock/events"}
@@ -153,6 +156,8 @@ def gets_in(route: str, actor: str, *, screen: bool = False) -> bool:
     allowed = EXPECTED[route]
     if allowed == "*":
         return True
+    if allowed == "machine":
+        return screen
     if allowed == "screen":
         return screen or actor != "anonymous"
     return actor in allowed.split() or (actor == "nobody" and allowed == ALL)
