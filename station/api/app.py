@@ -42,6 +42,7 @@ from station.api.routes import (
     receipts,
     reviewing,
     searches,
+    station_pages,
     verifying,
     ways_in,
 )
@@ -68,6 +69,7 @@ _AREAS = (
     oversight,
     admin,
     importing,
+    station_pages,
     receipts,
     verifying,
     exports,

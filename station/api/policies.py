@@ -195,6 +195,9 @@ POLICIES: dict[str, Policy] = {
     "GET /alarms": _roles(Role.CLERK, Role.ADMIN),
     "POST /alarms/{alarm}": _roles(Role.CLERK, Role.ADMIN),
     "GET /health": _roles(Role.ADMIN),
+    "GET /station": _roles(Role.ADMIN),
+    "GET /station/slots": _roles(Role.ADMIN),
+    "GET /station/profiles": _roles(Role.ADMIN),
     "GET /metrics": Policy(Who.MACHINE),
     "GET /api/v1/metrics": _token(Scope.METRICS_READ, Role.ADMIN),
 }

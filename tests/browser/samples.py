@@ -2,18 +2,20 @@
 # ruff: noqa: E501  tables of values are read by column
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from station.actions import importing, importing_people, importing_recorders, review
+from station.actions import importing, importing_people, importing_recorders, review, rules
 from station.actions.amend_many import Change
 from station.actions.disposal import Due
 from station.actions.receipt import Receipt, ReceiptClip, qr_svg
 from station.actions.shown_proof import ShownProof
-from station.api import amend_pages, disposal_pages, import_pages, pages, review_pages
+from station.api import amend_pages, disposal_pages, import_pages, pages, review_pages, station_pages
 from station.board import SlotBoard
 from station.catalogue import exports, retaining, review_lists, reviews, views
+from station.config import Home, Settings
 from station.records.recording_list import StageState, load_list
 from station.records.retention import load_rules
 from station.records.review_entries import ReviewPoint
@@ -531,6 +533,15 @@ IMPORTED = (
 RECORDERS_IMPORTED = (
     importing.Planned(2, "new", "J800001", (importing.Change("profile", "", "ga-t-947-named"), importing.Change("holder", "", "018233"), importing.Change("since", "", "2026-01-05T00:00:00.000000Z"))),
 )  # fmt: skip
+PROFILES = (
+    station_pages.ProfileLine(
+        "bc-plus-4255-0001", "2", "4255:0001 执法记录仪（双接口）", "reported", "mass-storage", True, True, False, 12
+    ),
+    station_pages.ProfileLine(
+        "generic-storage", "1", "普通 U 盘或存储卡", "emulated", "folder", False, False, False, 0
+    ),
+    station_pages.ProfileLine("our-own", "1", "本局自购记录仪", "verified", "mtp", False, False, True, 3),
+)
 ALARMS = (
     views.AlarmView("a1", "clip_conflicted", "clip:c10", "DCAM_J800000.mp4: 9f86… → 2c26…", "2026-11-22T10:15:00.000000Z"),
     views.AlarmView("a2", "original_damaged", "clip:c07", "9f86d081884c7d65…: 512 bytes differ", "2026-11-21T10:15:00.000000Z",
@@ -659,6 +670,10 @@ PAGES: dict[str, Shown] = {
     "me": Shown("me.html", pages.MePage(HANDLER, "2026-11-22T10:15:00.000000Z", "password", None, "password_changed"), HANDLER, "/me"),
     "health": Shown("health.html", pages.HealthPage(HEALTH), ADMIN, "/health"),
     "health-trouble": Shown("health.html", pages.HealthPage(TROUBLE), ADMIN, "/health"),
+    "station": Shown("station_rules.html", station_pages.RulesPage(rules.settings_in_force(Home(Path("/var/lib/evidence-station"), Settings(unit="城关区市场监督管理局", kiosk_addresses=("192.0.2.0/24",)))), load_rules(), rules.FIXED, rules.FIXED_FIGURES), ADMIN, "/station"),
+    "station/slots": Shown("station_slots.html", station_pages.SlotsPage(tuple(station_pages.SlotLine(number, f"pci-0000:00:14.0-usb-0:{number}" if number < 5 else None, board) for number, board in enumerate(SLOTS, 1))), ADMIN, "/station/slots"),
+    "station/slots-broken": Shown("station_slots.html", station_pages.SlotsPage((), "slots.toml: two ports have the same slot"), ADMIN, "/station/slots"),
+    "station/profiles": Shown("station_profiles.html", station_pages.ProfilesPage(PROFILES), ADMIN, "/station/profiles"),
     "error-404": Shown("error.html", pages.ErrorPage(404, "not_found"), OFFICER, "/clips/none"),
     "error-500": Shown("error.html", pages.ErrorPage(500, "internal"), None, "/clips/none"),
 }  # fmt: skip

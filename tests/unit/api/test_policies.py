@@ -140,6 +140,9 @@ EXPECTED = {
     "GET /alarms": "clerk admin",
     "POST /alarms/{alarm}": "clerk admin",
     "GET /health": "admin",
+    "GET /station": "admin",
+    "GET /station/slots": "admin",
+    "GET /station/profiles": "admin",
     "GET /metrics": "machine",
     "GET /api/v1/metrics": "admin",
 }
