@@ -34,6 +34,7 @@ from station.catalogue.views import (
     TargetRow,
 )
 from station.state.searches import Search
+from station.state.sessions import SessionView
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,11 +454,13 @@ class AlarmsPage:
 
 @dataclass(frozen=True, slots=True)
 class MePage:
-    """me.html: who I am, my sessions' end, my password. `done`: password_changed, pin_set or None."""
+    """me.html: who I am, where I am logged in, my password. `done`: password_changed, pin_set or None."""
 
     person: PersonView
     since: str
     strength: str
+    session: str
+    sessions: tuple[SessionView, ...]
     problem: str | None = None
     done: str | None = None
 

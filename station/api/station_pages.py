@@ -1,12 +1,15 @@
 """What the pages about the station itself are given: rules, slots, profiles, tokens, sessions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from station.actions.rules import SettingsInForce
 from station.board import SlotBoard
+from station.catalogue.views import PersonView
 from station.records.retention import Rule
+from station.state.sessions import SessionView
+from station.state.tokens import TokenView
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +60,38 @@ class ProfilesPage:
 
     profiles: tuple[ProfileLine, ...]
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsPage:
+    """station_sessions.html. `names` by person; `session` is the reader's own."""
+
+    sessions: tuple[SessionView, ...]
+    names: Mapping[str, str]
+    session: str
+
+    @property
+    def logged_in(self) -> frozenset[str]:
+        """The persons who have a session."""
+        return frozenset(each.person for each in self.sessions)
+
+
+@dataclass(frozen=True, slots=True)
+class TokensPage:
+    """station_tokens.html. `secret` is shown once, right after the token named `issued` was made; `now` in UTC text."""
+
+    tokens: tuple[TokenView, ...]
+    people: tuple[PersonView, ...]
+    scopes: tuple[str, ...]
+    days_most: int
+    second_needed: Literal["password", "console"]
+    now: str
+    secret: str = ""
+    issued: str = ""
+    problem: str | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The people's names by their ids."""
+        return {each.person: each.name for each in self.people}

@@ -21,6 +21,8 @@ from station.records.retention import load_rules
 from station.records.review_entries import ReviewPoint
 from station.records.terms import EnforcementStage, NoneReason, Role, Sensitivity, TargetKind
 from station.state.searches import Search
+from station.state.sessions import SessionView
+from station.state.tokens import Scope, TokenView
 
 STAGES = tuple(stage.value for stage in EnforcementStage)
 REASONS = tuple(reason.value for reason in NoneReason)
@@ -542,6 +544,50 @@ PROFILES = (
     ),
     station_pages.ProfileLine("our-own", "1", "本局自购记录仪", "verified", "mtp", False, False, True, 3),
 )
+SESSIONS = (
+    SessionView(
+        "s1", "zhangwei", "2026-11-22T10:15:00.000000Z", "2026-11-22T10:45:00.000000Z", "password", "192.0.2.17"
+    ),
+    SessionView("s2", "chenjing", "2026-11-22T08:15:00.000000Z", "2026-11-22T10:40:00.000000Z", "link", "2001:db8::17"),
+    SessionView(
+        "s3", "zhangwei", "2026-11-22T08:15:00.000000Z", "2026-11-22T10:40:00.000000Z", "badge_pin", "127.0.0.1"
+    ),
+)
+TOKENS = (
+    TokenView(
+        "t1",
+        "市局办案系统",
+        PEOPLE[0].person,
+        ("cases:read", "cases:write", "evidence:read"),
+        "2026-11-01T00:00:00.000000Z",
+        "2027-01-30T00:00:00.000000Z",
+        None,
+        "2026-11-22T10:00:00.000000Z",
+        "192.0.2.80",
+    ),
+    TokenView(
+        "t2",
+        "监控",
+        PEOPLE[0].person,
+        ("metrics:read",),
+        "2026-01-01T00:00:00.000000Z",
+        "2026-04-01T00:00:00.000000Z",
+        None,
+        None,
+        "",
+    ),
+    TokenView(
+        "t3",
+        "旧接口",
+        PEOPLE[0].person,
+        ("clips:read",),
+        "2026-01-01T00:00:00.000000Z",
+        "2026-12-01T00:00:00.000000Z",
+        "2026-02-01T00:00:00.000000Z",
+        None,
+        "",
+    ),
+)
 ALARMS = (
     views.AlarmView("a1", "clip_conflicted", "clip:c10", "DCAM_J800000.mp4: 9f86… → 2c26…", "2026-11-22T10:15:00.000000Z"),
     views.AlarmView("a2", "original_damaged", "clip:c07", "9f86d081884c7d65…: 512 bytes differ", "2026-11-21T10:15:00.000000Z",
@@ -667,13 +713,16 @@ PAGES: dict[str, Shown] = {
     "recorders": Shown("recorders.html", pages.RecordersPage(RECORDERS, PEOPLE, quarantine=QUARANTINE), ADMIN, "/recorders"),
     "alarms": Shown("alarms.html", pages.AlarmsPage(ALARMS, "note_missing", "a1"), CLERK, "/alarms"),
     "alarms-none": Shown("alarms.html", pages.AlarmsPage(()), ADMIN, "/alarms"),
-    "me": Shown("me.html", pages.MePage(HANDLER, "2026-11-22T10:15:00.000000Z", "password", None, "password_changed"), HANDLER, "/me"),
+    "me": Shown("me.html", pages.MePage(HANDLER, "2026-11-22T10:15:00.000000Z", "password", "s1", SESSIONS, None, "password_changed"), HANDLER, "/me"),
     "health": Shown("health.html", pages.HealthPage(HEALTH), ADMIN, "/health"),
     "health-trouble": Shown("health.html", pages.HealthPage(TROUBLE), ADMIN, "/health"),
     "station": Shown("station_rules.html", station_pages.RulesPage(rules.settings_in_force(Home(Path("/var/lib/evidence-station"), Settings(unit="城关区市场监督管理局", kiosk_addresses=("192.0.2.0/24",)))), load_rules(), rules.FIXED, rules.FIXED_FIGURES), ADMIN, "/station"),
     "station/slots": Shown("station_slots.html", station_pages.SlotsPage(tuple(station_pages.SlotLine(number, f"pci-0000:00:14.0-usb-0:{number}" if number < 5 else None, board) for number, board in enumerate(SLOTS, 1))), ADMIN, "/station/slots"),
     "station/slots-broken": Shown("station_slots.html", station_pages.SlotsPage((), "slots.toml: two ports have the same slot"), ADMIN, "/station/slots"),
     "station/profiles": Shown("station_profiles.html", station_pages.ProfilesPage(PROFILES), ADMIN, "/station/profiles"),
+    "station/sessions": Shown("station_sessions.html", station_pages.SessionsPage(SESSIONS, {"zhangwei": "张伟", "chenjing": "陈静"}, "s1"), ADMIN, "/station/sessions"),
+    "station/tokens": Shown("station_tokens.html", station_pages.TokensPage(TOKENS, PEOPLE, tuple(scope.value for scope in Scope), 366, "password", "2026-11-22T10:15:00.000000Z", "est_3f9a8c7d6e5b4a39281706f5e4d3c2b1", "市局办案系统"), ADMIN, "/station/tokens"),
+    "station/tokens-none": Shown("station_tokens.html", station_pages.TokensPage((), PEOPLE, tuple(scope.value for scope in Scope), 366, "console", "2026-11-22T10:15:00.000000Z", problem="scope_missing", values={"name": "x", "scopes": "cases:read"}), ADMIN, "/station/tokens"),
     "error-404": Shown("error.html", pages.ErrorPage(404, "not_found"), OFFICER, "/clips/none"),
     "error-500": Shown("error.html", pages.ErrorPage(500, "internal"), None, "/clips/none"),
 }  # fmt: skip

@@ -25,6 +25,7 @@ from station.records.recording_list import Need, load_list
 from station.records.registry import ENTRY_TYPES
 from station.records.retention import load_rules
 from station.records.review_entries import ReviewPoint, Verdict
+from station.state.tokens import Scope
 from tests.unit.web import messages
 
 CJK = re.compile("[\u3400-\u9fff]")
@@ -94,6 +95,7 @@ _GROUPS: dict[str, Iterable[str]] = {
     "blocked": ("suspected_secret", "disposed", "incomplete"),
     "identified_by": ("serial", "volume", "given", "folder"),
     "person_kind": ("officer", "auxiliary", "staff"),
+    "scope": Scope,
     "setting_group": rules.SHOWN,
     "setting": [name for names in rules.SHOWN.values() for name in names],
     "setting_source": get_args(SettingSource),
