@@ -7,6 +7,7 @@ text order is time order. The wall clock is the station's claim; order in the le
 import ctypes
 import struct
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 _FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -44,9 +45,22 @@ def timestamp() -> str:
     return format_time(now())
 
 
-def synchronised() -> bool:
-    """Tell whether the kernel holds its clock to follow a time source (adjtimex(2)); False where it can't be asked."""
+@dataclass(frozen=True, slots=True)
+class KernelClock:
+    """What the kernel says of its clock: whether it follows a time source, and how far off it may be at most."""
+
+    synchronised: bool
+    error_ms: int
+
+
+def kernel_clock() -> KernelClock:
+    """Ask the kernel about its clock (adjtimex(2)); not synchronised where it can't be asked."""
     answer = ctypes.create_string_buffer(_TIMEX_BYTES)
     state = ctypes.CDLL(None, use_errno=True).adjtimex(answer)
-    *_, status = _TIMEX_STATUS.unpack_from(answer)
-    return 0 <= state < _TIME_ERROR and not status & _STA_UNSYNC
+    _, _, _, most_error_us, _, status = _TIMEX_STATUS.unpack_from(answer)
+    return KernelClock(0 <= state < _TIME_ERROR and not status & _STA_UNSYNC, -(-most_error_us // 1000))
+
+
+def synchronised() -> bool:
+    """Tell whether the kernel holds its clock to follow a time source; False where it can't be asked."""
+    return kernel_clock().synchronised

@@ -7,7 +7,7 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, ValidationError
@@ -15,6 +15,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork
 from station.digest import new_hasher
 from station.errors import ConfigError, HomeError
 
+SettingSource = Literal["environment", "file", "default"]
+"""Where a setting has its value from: a STATION_* variable, station.toml, or this program."""
 SHIPPED_PROFILES = Path(__file__).resolve().parent.parent / "firmware_profiles"
 
 
@@ -222,10 +224,7 @@ def read_text(path: Path) -> str:
 
 def read_settings(content: str, path: Path) -> Settings:
     """Parse settings text, overlay the environment, validate; raises ConfigError naming the setting and the file."""
-    try:
-        values = tomllib.loads(content)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    values = _parse(content, path)
     for name in Settings.model_fields:
         variable = os.environ.get(f"STATION_{name.upper()}")
         if variable is not None:
@@ -238,3 +237,23 @@ def read_settings(content: str, path: Path) -> Settings:
         raise ConfigError(
             f"The setting {name} is wrong: {first['msg']}", hint=f"Correct it in {path} or in STATION_{name.upper()}"
         ) from error
+
+
+def setting_sources(home: Home) -> dict[str, SettingSource]:
+    """Return where each setting has its value from, as things stand now; raises HomeError, ConfigError."""
+    path = home.root / "station.toml"
+    written = _parse(read_text(path), path) if path.exists() else {}
+    return {name: _source(name, written) for name in Settings.model_fields}
+
+
+def _source(name: str, written: dict[str, Any]) -> SettingSource:
+    if f"STATION_{name.upper()}" in os.environ:
+        return "environment"
+    return "file" if name in written else "default"
+
+
+def _parse(content: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error

@@ -4,24 +4,36 @@ Guarantee: what makes a station stop signing is never taken back by itself; only
 an entry. Asking itself is station.stages.anchoring.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from station import clock, durable
-from station.config import Home
+from station.config import Home, Settings
 from station.custody import Custody
 from station.database import Database, Session
 from station.digest import new_id
 from station.errors import NotFoundError, RequestError, SignerRefusedError, StationError
 from station.ledger import halt
-from station.ledger.anchors import Anchor, latest_anchors
+from station.ledger.anchors import Anchor, Kind, latest_anchors
 from station.records.entries import Actor
 from station.records.log_entries import AlarmRaised
 from station.stages.anchoring import Round, anchor_trust, gather_anchors, has_network, wanted_size
 
 Grade = Literal["ok", "warn", "bad"]
-__all__ = ["Age", "Round", "age", "anchor_trust", "check_start", "gather_anchors", "list_anchors", "resume", "run"]
+__all__ = [
+    "Age",
+    "Round",
+    "age",
+    "ages",
+    "anchor_trust",
+    "check_start",
+    "gather_anchors",
+    "list_anchors",
+    "resume",
+    "run",
+]
 _TRIED_FILE = "anchor.tried"
 
 
@@ -49,15 +61,34 @@ def age(home: Home, session: Session) -> Age:
         halted = mark.message if mark else ""
     except SignerRefusedError as error:
         halted = error.message
-    times = [clock.parse_time(each.time) for each in latest_anchors(session, 50)]
-    if not times:
+    seconds = _seconds_since(latest_anchors(session, 50))
+    if seconds is None:
         return Age("bad" if halted else "warn", None, configured, halted)
-    seconds = max(0, int((clock.now() - max(times)).total_seconds()))
+    return Age("bad" if halted else _grade(settings, seconds) if configured else "warn", seconds, configured, halted)
+
+
+def ages(home: Home, session: Session) -> dict[Kind, Age]:
+    """Return how old the last anchor of each kind is that is set up: a witness's cosignature, a time stamp."""
+    settings = home.settings
+    asked: dict[Kind, bool] = {
+        "cosignature": any(each.url for each in settings.witnesses),
+        "timestamp": bool(settings.timestamp_authority),
+    }
+    found = {}
+    for kind in (kind for kind, configured in asked.items() if configured):
+        seconds = _seconds_since(latest_anchors(session, 50, kind))
+        found[kind] = Age("warn" if seconds is None else _grade(settings, seconds), seconds, configured=True)
+    return found
+
+
+def _seconds_since(anchors: Sequence[Anchor]) -> int | None:
+    times = [clock.parse_time(each.time) for each in anchors]
+    return max(0, int((clock.now() - max(times)).total_seconds())) if times else None
+
+
+def _grade(settings: Settings, seconds: int) -> Grade:
     hours = seconds / 3600
-    old: Grade = (
-        "bad" if hours >= settings.anchor_bad_hours else "warn" if hours >= settings.anchor_warn_hours else "ok"
-    )
-    return Age("bad" if halted else old if configured else "warn", seconds, configured, halted)
+    return "bad" if hours >= settings.anchor_bad_hours else "warn" if hours >= settings.anchor_warn_hours else "ok"
 
 
 def run(home: Home, database: Database, custody: Custody, store: object) -> None:

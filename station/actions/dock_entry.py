@@ -12,7 +12,7 @@ from itertools import pairwise
 import structlog
 
 from station import clock
-from station.actions.login import OpenedSession, open_session
+from station.actions.login import OpenedSession, open_session, prove_password
 from station.actions.problems import ProblemError
 from station.catalogue import checks
 from station.custody import Custody
@@ -21,7 +21,7 @@ from station.errors import NotFoundError
 from station.records.entries import Actor, Entry
 from station.records.people_entries import AccountChange, AccountChanged
 from station.records.terms import Role
-from station.state import accounts, pins, secrets
+from station.state import pins, secrets
 
 PIN_SHORTEST, PIN_LONGEST = 4, 8
 _START_DIGITS = 6
@@ -31,15 +31,11 @@ _logger = structlog.get_logger(__name__)
 
 def set_pin(custody: Custody, database: Database, actor: Actor, person: str, password: str, pin: str) -> None:
     """Choose one's PIN by the present password; raises ProblemError (password_wrong, pin_unfit, pin_easy)."""
-    with database.read() as session:
-        stored = accounts.password_hash(session, person)
-    if not secrets.password_matches(password, stored):
-        raise ProblemError("password_wrong", "The current password is wrong")
+    proven = prove_password(database, person, password)
     hashed = _hash_chosen(pin)
 
     def compose(session: Session) -> Sequence[Entry]:
-        if accounts.password_hash(session, person) != stored:
-            raise ProblemError("password_wrong", "The password was changed meanwhile")
+        proven.check(session)
         pins.keep(session, person, hashed, single_use=False)
         return (_changed(person, "pin_set", actor),)
 

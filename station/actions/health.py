@@ -9,7 +9,9 @@ from typing import Literal
 
 from station import clock
 from station.actions import anchors
-from station.catalogue.overview import list_alarms
+from station.actions.backups import known_backups
+from station.catalogue.alarms import count_standing
+from station.catalogue.amounts import bytes_since
 from station.config import Home
 from station.custody import Custody
 from station.database import Database
@@ -21,9 +23,15 @@ from station.state import hooks, scrubs, work
 from station.state.chores import last_runs
 
 Grade = Literal["ok", "warn", "bad"]
+AGES = frozenset({"outside_anchor", "last_witness", "last_timestamp", "scrub", "backup"})
+"""Findings whose figure is an age in seconds."""
 _UNSEALED_BEARABLE = 1000
 _CHORES_QUIET = timedelta(minutes=10)  # each chore that ran is noted once a minute
 _SCRUB_LATE = 2  # periods
+_RATE = timedelta(days=14)
+_DAYS_WARN, _DAYS_BAD = 30, 7
+_CLOCK_ERROR_MS = 1000
+_BACKUP_WARN, _BACKUP_BAD = timedelta(days=8), timedelta(days=32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +47,15 @@ def examine(home: Home, database: Database, custody: Custody, store: LocalStore)
     """Return the findings, the worst marked `bad`: vault, space, encryption, signer, log, alarms, anchors, chores."""
     return (
         _vault(store),
-        _space(home, store),
+        *_space(home, database, store),
         _encryption(home),
+        _clock(),
         _signer(custody),
         _key(home),
         *_database(database),
         _outside_anchor(home, database),
+        *_anchors(home, database),
+        _backup(database),
         _chores(database),
         *_scrub(home, database),
         _hooks(database),
@@ -61,13 +72,21 @@ def _vault(store: LocalStore) -> Finding:
         return Finding("vault", "bad", "no")
 
 
-def _space(home: Home, store: LocalStore) -> Finding:
+def _space(home: Home, database: Database, store: LocalStore) -> tuple[Finding, ...]:
+    """Tell the room in bytes, and for how many days it lasts at the rate of the last fortnight."""
     try:
         free = store.free_bytes()
     except OSError:
-        return Finding("free_bytes", "bad", "")
+        return (Finding("free_bytes", "bad", ""),)
     grade: Grade = "bad" if free == 0 else "warn" if free < 10 * max(home.settings.reserve_bytes, 1 << 30) else "ok"
-    return Finding("free_bytes", grade, str(free))
+    with database.read() as session:
+        grown = bytes_since(session, clock.format_time(clock.now() - _RATE))
+    if not grown:
+        return (Finding("free_bytes", grade, str(free)), Finding("days_left", "ok", "nothing_lately"))
+    usable = max(0, free - home.settings.reserve_bytes)
+    days = int(usable * _RATE.days // grown)
+    lasting: Grade = "bad" if days < _DAYS_BAD else "warn" if days < _DAYS_WARN else "ok"
+    return (Finding("free_bytes", grade, str(free)), Finding("days_left", lasting, str(days)))
 
 
 def _encryption(home: Home) -> Finding:
@@ -79,6 +98,14 @@ def _encryption(home: Home) -> Finding:
         name = ""
     encrypted = name.startswith("CRYPT-LUKS")
     return Finding("encryption", "ok" if encrypted else "warn", "LUKS" if encrypted else "no")
+
+
+def _clock() -> Finding:
+    """Tell by how many milliseconds the host's clock may be off, where it follows a time source."""
+    kernel = clock.kernel_clock()
+    if not kernel.synchronised:
+        return Finding("clock", "warn", "not_synchronised")
+    return Finding("clock", "ok" if kernel.error_ms < _CLOCK_ERROR_MS else "warn", str(kernel.error_ms))
 
 
 def _signer(custody: Custody) -> Finding:
@@ -103,7 +130,7 @@ def _database(database: Database) -> tuple[Finding, ...]:
         size = log.head(session).size
         checkpoint = log.latest_checkpoint(session)
         jobs = work.counts(session)
-        alarms = len(list_alarms(session, limit=1000))
+        alarms = count_standing(session)
     unsealed = size - (checkpoint.size if checkpoint else 0)
     return (
         Finding("ledger_size", "ok", str(size)),
@@ -125,6 +152,28 @@ def _outside_anchor(home: Home, database: Database) -> Finding:
         return Finding("outside_anchor", "bad", "halted")
     word = "never" if found.configured else "not_set_up"
     return Finding("outside_anchor", found.grade, word if found.seconds is None else str(found.seconds))
+
+
+def _anchors(home: Home, database: Database) -> tuple[Finding, ...]:
+    """Tell how many seconds old the last anchor of each kind is that is set up."""
+    with database.read() as session:
+        found = anchors.ages(home, session)
+    codes = {"cosignature": "last_witness", "timestamp": "last_timestamp"}
+    return tuple(
+        Finding(codes[kind], age.grade, "never" if age.seconds is None else str(age.seconds))
+        for kind, age in found.items()
+    )
+
+
+def _backup(database: Database) -> Finding:
+    """Tell how many seconds ago the last whole backup was made, by the ledger."""
+    with database.read() as session:
+        made = [each.completed_at for each in known_backups(session) if each.completed_at]
+    if not made:
+        return Finding("backup", "warn", "never")
+    age = max(timedelta(0), clock.now() - clock.parse_time(max(made)))
+    grade: Grade = "bad" if age > _BACKUP_BAD else "warn" if age > _BACKUP_WARN else "ok"
+    return Finding("backup", grade, str(int(age.total_seconds())))
 
 
 def _chores(database: Database) -> Finding:

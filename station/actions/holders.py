@@ -22,7 +22,7 @@ def issue_recorder(custody: Custody, actor: Actor, recorder: str, person: str, s
 
     Raises NotFoundError, ProblemError (person_unknown, time_invalid, holds_already).
     """
-    moment = _moment(since)
+    moment = register_moment(since)
     holding = new_id()
 
     def compose(session: Session) -> Sequence[Entry]:
@@ -42,7 +42,7 @@ def issue_recorder(custody: Custody, actor: Actor, recorder: str, person: str, s
 
 def return_recorder(custody: Custody, actor: Actor, holding: str, until: str | None = None) -> None:
     """Enter that a recorder came back at `until` (UTC text, default now); raises NotFoundError, ProblemError."""
-    moment = _moment(until)
+    moment = register_moment(until)
 
     def compose(session: Session) -> Sequence[Entry]:
         line = checks.open_holding(session, holding)
@@ -80,7 +80,8 @@ def hand_over_by_badge(
         return_recorder(custody, actor, holding)
 
 
-def _moment(text: str | None) -> str:
+def register_moment(text: str | None) -> str:
+    """Return a time for the register (UTC text, None: now); raises ProblemError time_invalid, also for the future."""
     if text is None:
         return clock.timestamp()
     try:

@@ -99,6 +99,28 @@ def _link_invalid() -> ProblemError:
     return ProblemError("link_invalid", "The link was used, has expired or never was")
 
 
+@dataclass(frozen=True, slots=True)
+class ProvenPassword:
+    """Somebody has just typed their own password; `stored` is what it was compared with."""
+
+    person: str
+    stored: str | None
+
+    def check(self, session: Session) -> None:
+        """Raise ProblemError password_wrong when the password has been changed since."""
+        if accounts.password_hash(session, self.person) != self.stored:
+            raise ProblemError("password_wrong", "The password was changed meanwhile")
+
+
+def prove_password(database: Database, person: str, current: str) -> ProvenPassword:
+    """Compare what was typed with a person's password; raises ProblemError password_wrong."""
+    with database.read() as session:
+        stored = accounts.password_hash(session, person)
+    if not secrets.password_matches(current, stored):
+        raise ProblemError("password_wrong", "The current password is wrong")
+    return ProvenPassword(person, stored)
+
+
 def change_password(
     custody: Custody, database: Database, actor: Actor, person: str, current: str, password: str
 ) -> None:
@@ -106,17 +128,14 @@ def change_password(
 
     Raises ProblemError (password_wrong and those of a password).
     """
+    proven = prove_password(database, person, current)
     with database.read() as session:
         state = checks.person_state(session, person)
-        stored = accounts.password_hash(session, person)
-    if state is None or not secrets.password_matches(current, stored):
-        raise ProblemError("password_wrong", "The current password is wrong")
-    _check_password(password, state.login)
+    _check_password(password, state.login if state else "")
     fresh = secrets.hash_password(password)
 
     def compose(session: Session) -> Sequence[Entry]:
-        if accounts.password_hash(session, person) != stored:
-            raise ProblemError("password_wrong", "The password was changed meanwhile")
+        proven.check(session)
         accounts.set_password_hash(session, person, fresh)
         accounts.drop_links(session, person)
         sessions.end_all_of(session, person, but=actor.session)

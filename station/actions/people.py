@@ -66,9 +66,9 @@ def add_person(
     Raises ProblemError (name_missing, login_invalid, login_taken, kind_unknown, roles_incompatible, second_missing,
     second_wrong, code_wrong).
     """
-    described = _describe(new_id(), description, actor)
+    described = describe(new_id(), description, actor)
     person = described.fact.person
-    wanted = _check_roles(roles)
+    wanted = check_roles(roles)
     agreeing = verify_second(database, second)
     token = secrets.new_token()
 
@@ -76,7 +76,7 @@ def add_person(
         check_login_free(session, described)
         agreed = agree(session, actor, second, agreeing) if Role.ADMIN in wanted else None
         accounts.add_link(session, person, token, clock.now())
-        granted = (_granted(person, wanted, agreed, actor),) if wanted else ()
+        granted = (grant(person, wanted, agreed, actor),) if wanted else ()
         return (described, *granted, _changed(person, "link_issued", actor))
 
     custody.append_from(compose)
@@ -85,7 +85,7 @@ def add_person(
 
 def describe_person(custody: Custody, actor: Actor, person: str, description: Description) -> None:
     """Change a person's description; raises NotFoundError and what `add_person` raises about names."""
-    described = _describe(person, description, actor)
+    described = describe(person, description, actor)
 
     def compose(session: Session) -> Sequence[Entry]:
         _require(session, person)
@@ -102,7 +102,7 @@ def set_roles(
 
     Raises NotFoundError, ProblemError (roles_incompatible, last_admin, second_missing, second_wrong, code_wrong).
     """
-    wanted = _check_roles(roles)
+    wanted = check_roles(roles)
     agreeing = verify_second(database, second)
 
     def compose(session: Session) -> Sequence[Entry]:
@@ -114,7 +114,7 @@ def set_roles(
         about_admin = Role.ADMIN in state.roles ^ wanted
         two = about_admin or person == actor.person
         agreed = agree(session, actor, second, agreeing) if two else None
-        return (_granted(person, wanted, agreed, actor),)
+        return (grant(person, wanted, agreed, actor),)
 
     custody.append_from(compose)
 
@@ -165,7 +165,8 @@ def issue_link(custody: Custody, database: Database, actor: Actor, person: str, 
     return token
 
 
-def _describe(person: str, description: Description, actor: Actor) -> PersonDescribed:
+def describe(person: str, description: Description, actor: Actor) -> PersonDescribed:
+    """Return the entry of a person's description; raises ProblemError (name_missing, login_invalid, kind_unknown)."""
     described = make_description(
         person,
         description.kind,
@@ -178,7 +179,8 @@ def _describe(person: str, description: Description, actor: Actor) -> PersonDesc
     return described.model_copy(update={"actor": actor})
 
 
-def _check_roles(roles: Sequence[Role]) -> frozenset[Role]:
+def check_roles(roles: Sequence[Role]) -> frozenset[Role]:
+    """Return the roles as a set; raises ProblemError roles_incompatible."""
     wanted = frozenset(roles)
     if any(pair <= wanted for pair in INCOMPATIBLE_ROLES):
         raise ProblemError("roles_incompatible", "Nobody is admin and auditor at once")
@@ -228,7 +230,8 @@ def agree(session: Session, actor: Actor, second: Second, agreeing: str | None) 
     return "console"
 
 
-def _granted(person: str, roles: frozenset[Role], second: str | None, actor: Actor) -> RolesGranted:
+def grant(person: str, roles: frozenset[Role], second: str | None, actor: Actor) -> RolesGranted:
+    """Return the entry of a person's complete set of roles, agreed to by `second` where that is needed."""
     return RolesGranted(fact=RolesGranted.Fact(person=person, roles=tuple(sorted(roles)), second=second), actor=actor)
 
 

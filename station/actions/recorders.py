@@ -13,6 +13,8 @@ from station.profiles.library import load_profiles
 from station.records.entries import Actor, Entry
 from station.records.recorder_entries import RecorderEnrolled, RecorderWithdrawn
 
+SERIAL_CHARACTERS = 100
+
 
 def enrol_quarantined(custody: Custody, actor: Actor, quarantine: str) -> str:
     """Enrol what was turned away at the dock as unknown or withdrawn; return the recorder's id.
@@ -29,7 +31,7 @@ def enrol_quarantined(custody: Custody, actor: Actor, quarantine: str) -> str:
         if seen.identity is None or seen.profile is None or seen.reason not in recorders.ENROLLABLE:
             raise ProblemError("not_enrollable", f"What was turned away for {seen.reason} can't be enrolled")
         recorder = intake.recorder_by_identity(session, seen.identity) or recorder
-        return _enrolment(session, actor, recorder, seen.profile, seen.identity, seen.serial, seen.label)
+        return enrolment(session, actor, recorder, seen.profile, seen.identity, seen.serial, seen.label)
 
     custody.append_from(compose)
     return recorder
@@ -42,14 +44,14 @@ def enrol_serial(custody: Custody, home: Home, actor: Actor, serial: str, profil
     """
     if profile not in load_profiles(*home.profiles):
         raise NotFoundError(f"There is no profile {profile!r}", hint="`station profiles list` names them")
-    if not serial.strip() or len(serial) > 100:
-        raise ProblemError("invalid", "A serial number has 1 to 100 characters")
+    if not serial.strip() or len(serial) > SERIAL_CHARACTERS:
+        raise ProblemError("invalid", f"A serial number has 1 to {SERIAL_CHARACTERS} characters")
     identity, recorder = f"serial:{serial.strip()}", new_id()
 
     def compose(session: Session) -> Sequence[Entry]:
         nonlocal recorder
         recorder = intake.recorder_by_identity(session, identity) or recorder
-        return _enrolment(session, actor, recorder, profile, identity, serial.strip(), None, home.settings.unit)
+        return enrolment(session, actor, recorder, profile, identity, serial.strip(), None, home.settings.unit)
 
     custody.append_from(compose)
     return recorder
@@ -69,7 +71,7 @@ def withdraw(custody: Custody, actor: Actor, recorder: str) -> None:
     custody.append_from(compose)
 
 
-def _enrolment(
+def enrolment(
     session: Session,
     actor: Actor,
     recorder: str,
@@ -79,6 +81,7 @@ def _enrolment(
     label: str | None,
     unit: str = "",
 ) -> Sequence[Entry]:
+    """Return the entry by which the dock reads a recorder from now on; none where it does so already."""
     if intake.is_enrolled(session, recorder):
         return ()
     _, known_unit = intake.recorder_facts(session, recorder)

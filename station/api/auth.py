@@ -149,7 +149,8 @@ class Enforcer:
             visit = None  # the board and the like show nothing personal, whoever left a session open
         connection.state.visit = visit
         roles = visit.viewer.roles if visit else None
-        if not policies.allows(self.policy, roles, loopback=is_kiosk(connection)):
+        beside = is_loopback(connection) if self.policy.who == Who.MACHINE else is_kiosk(connection)
+        if not policies.allows(self.policy, roles, loopback=beside):
             if visit is None:
                 raise NotLoggedInError(ended=_token(connection) is not None)
             raise RefusedError(about_of(self.policy, connection), "role")

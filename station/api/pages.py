@@ -36,6 +36,7 @@ from station.catalogue.views import (
     TargetRow,
 )
 from station.state.searches import Search
+from station.state.sessions import SessionView
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,18 +466,23 @@ class RecordersPage:
 
 @dataclass(frozen=True, slots=True)
 class AlarmsPage:
-    """alarms.html."""
+    """alarms.html. With a `problem`, `note` is what was typed about the alarm `returned`."""
 
     alarms: tuple[AlarmView, ...]
+    problem: str | None = None
+    returned: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MePage:
-    """me.html: who I am, my sessions' end, my password. `done`: password_changed, pin_set or None."""
+    """me.html: who I am, where I am logged in, my password. `done`: password_changed, pin_set or None."""
 
     person: PersonView
     since: str
     strength: str
+    session: str
+    sessions: tuple[SessionView, ...]
     problem: str | None = None
     done: str | None = None
 

@@ -15,10 +15,14 @@ from station.state.tokens import Scope
 
 
 class Who(StrEnum):
-    """Who may come at all. `kiosk`: a screen beside the slots (`kiosk_addresses`), or anybody logged in."""
+    """Who may come at all. `kiosk`: a screen beside the slots (`kiosk_addresses`), or anybody logged in.
+
+    `machine`: a program on this very machine, whoever else is logged in.
+    """
 
     PUBLIC = "public"
     KIOSK = "kiosk"
+    MACHINE = "machine"
     PERSON = "person"
     ROLES = "roles"
 
@@ -88,6 +92,8 @@ POLICIES: dict[str, Policy] = {
     "GET /me": _PERSON,
     "POST /me/password": _PERSON,
     "POST /me/pin": _PERSON,
+    "POST /me/sessions/end": _PERSON,
+    "POST /me/sessions/{session}/end": _PERSON,
     "GET /dock": _KIOSK,
     "GET /dock/slots": _KIOSK,
     "GET /dock/events": _KIOSK,
@@ -186,8 +192,28 @@ POLICIES: dict[str, Policy] = {
     "POST /recorders/return/{holding}": _roles(Role.CLERK, Role.ADMIN),
     "POST /recorders/enrol/{quarantine}": _roles(Role.ADMIN),
     "POST /recorders/{recorder}/withdraw": _roles(Role.ADMIN),
+    "GET /people/import": _roles(Role.ADMIN),
+    "GET /people/import/sample.csv": _roles(Role.ADMIN),
+    "POST /people/import": _roles(Role.ADMIN),
+    "POST /people/import/confirm": _roles(Role.ADMIN),
+    "GET /recorders/import": _roles(Role.ADMIN),
+    "GET /recorders/import/sample.csv": _roles(Role.ADMIN),
+    "POST /recorders/import": _roles(Role.ADMIN),
+    "POST /recorders/import/confirm": _roles(Role.ADMIN),
     "GET /alarms": _roles(Role.CLERK, Role.ADMIN),
+    "POST /alarms/{alarm}": _roles(Role.CLERK, Role.ADMIN),
     "GET /health": _roles(Role.ADMIN),
+    "GET /station": _roles(Role.ADMIN),
+    "GET /station/slots": _roles(Role.ADMIN),
+    "GET /station/profiles": _roles(Role.ADMIN),
+    "GET /station/sessions": _roles(Role.ADMIN),
+    "POST /station/sessions/end": _roles(Role.ADMIN),
+    "POST /station/sessions/{session}/end": _roles(Role.ADMIN),
+    "GET /station/tokens": _roles(Role.ADMIN),
+    "POST /station/tokens": _roles(Role.ADMIN),
+    "POST /station/tokens/{token}/revoke": _roles(Role.ADMIN),
+    "GET /metrics": Policy(Who.MACHINE),
+    "GET /api/v1/metrics": _token(Scope.METRICS_READ, Role.ADMIN),
 }
 
 
@@ -212,9 +238,14 @@ def check_complete(routes: Iterable[str]) -> None:
 
 
 def allows(policy: Policy, roles: frozenset[str] | None, *, loopback: bool) -> bool:
-    """Tell whether somebody may come: `roles` None is nobody known; `loopback` is a screen beside the slots."""
+    """Tell whether somebody may come: `roles` None is nobody known.
+
+    `loopback` is a screen beside the slots, and for `machine` this machine itself.
+    """
     if policy.who == Who.PUBLIC:
         return True
+    if policy.who == Who.MACHINE:
+        return loopback
     if policy.who == Who.KIOSK:
         return loopback or roles is not None
     if roles is None:

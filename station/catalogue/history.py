@@ -50,6 +50,8 @@ HISTORY_CODES: Final[dict[str, tuple[str, ...]]] = {
     "part.erased": ("part", "ground"),
     "check.completed": ("check", "scope", "outcome", "log_size", "readback"),
     "alarm.raised": ("alarm", "kind"),
+    "alarm.seen": ("alarm", "reason"),
+    "alarm.gone": ("alarm", "reason"),
     "target.opened": ("kind", "number_source"),
     "target.numbered": ("kind", "target", "into"),
     "target.merged": ("kind", "target", "into"),
@@ -289,6 +291,15 @@ def _(entry: log_entries.AlarmRaised) -> Iterable[_Line]:
     if fact.about is None or not fact.about.startswith("clip:"):
         return ()
     return (_Line(fact.about, "alarm.raised", {"alarm": fact.alarm, "kind": fact.kind}),)
+
+
+@_lines.register
+def _(entry: log_entries.AlarmAcknowledged) -> Iterable[_Line]:
+    fact = entry.fact
+    if fact.about is None or not fact.about.startswith("clip:"):
+        return ()
+    params: dict[str, _Value] = {"alarm": fact.alarm, "reason": entry.text.note if entry.text else None}
+    return (_Line(fact.about, "alarm.gone" if fact.gone else "alarm.seen", params),)
 
 
 @_lines.register

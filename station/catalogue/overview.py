@@ -1,25 +1,23 @@
-"""Figures for the badges of the navigation, and alarms."""
+"""Figures for the badges of the navigation."""
 
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, case, distinct, func, select
 from sqlmodel import Session
 
-from station.catalogue.clip_rows import fetch
+from station.catalogue.alarms import count_unseen
 from station.catalogue.clips import in_queue
 from station.catalogue.reviews import count_waiting
-from station.catalogue.tables import metadata
-from station.catalogue.views import AlarmView, Queue, Viewer
+from station.catalogue.views import Queue, Viewer
 from station.catalogue.visibility import BINDING, CLIP, as_roles, sees_by_name, visible_clip
 from station.records.terms import Role
 
-ALARM = metadata.tables["catalogue_alarm"]
 _WATCHING = frozenset({Role.CLERK, Role.ADMIN})
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Of the clips a viewer sees: all, those taken in today, those damaged; and alarms, if theirs.
+    """Of the clips a viewer sees: all, those taken in today, those damaged; and alarms nobody saw to, if theirs.
 
     `untagged` counts an officer's own recordings, as 今日标记 lists them, however many segments each has; `reviews` the
     submissions that wait for a reviewer.
@@ -36,7 +34,7 @@ class Counts:
 def counts(session: Session, viewer: Viewer, *, today: str) -> Counts:
     """Return the figures; `today` is when the station's day began, in UTC text."""
     total, taken_in, damaged = (_at_once if sees_by_name(viewer) else _one_by_one)(session, viewer, today)
-    alarms = _count_alarms(session) if viewer.roles & _WATCHING else 0
+    alarms = count_unseen(session) if viewer.roles & _WATCHING else 0
     return Counts(total, _count_untagged(session, viewer), taken_in, damaged, alarms, count_waiting(session, viewer))
 
 
@@ -67,10 +65,6 @@ def _how_many(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.count(case((condition, 1)))
 
 
-def _count_alarms(session: Session) -> int:
-    return session.connection().execute(select(func.count()).select_from(ALARM)).scalar_one()
-
-
 def queue_counts(session: Session, viewer: Viewer) -> dict[Queue, int]:
     """Return how many of the clips a viewer sees are in each queue."""
     if sees_by_name(viewer):
@@ -85,11 +79,3 @@ def tagged_since(session: Session, viewer: Viewer, since: str) -> int:
     query = select(func.count(distinct(BINDING.c.clip)))
     mine = query.where(BINDING.c.bound_by == viewer.person, BINDING.c.bound_at >= since)
     return session.connection().execute(mine).scalar_one()
-
-
-def list_alarms(session: Session, limit: int = 200) -> tuple[AlarmView, ...]:
-    """Return the latest alarms, newest first."""
-    query = select(ALARM).order_by(ALARM.c.raised_at.desc(), ALARM.c.alarm.desc()).limit(limit)
-    return tuple(
-        AlarmView(row.alarm, row.kind, row.about, row.text or "", row.raised_at) for row in fetch(session, query)
-    )

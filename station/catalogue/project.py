@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from station.catalogue import (
+    project_alarms,
     project_cases,
     project_disposals,
     project_dockings,
@@ -26,7 +27,7 @@ from station.catalogue import (
 )
 from station.catalogue.grams import settle_clip
 from station.catalogue.history import check_outcomes, history_rows
-from station.catalogue.tables import PROJECTION_VERSION, Alarm, Clip, Look, Meta, metadata
+from station.catalogue.tables import PROJECTION_VERSION, Clip, Look, Meta, metadata
 from station.database import Database, forget_tables, integrity_faults
 from station.errors import DatabaseError
 from station.records import log_entries
@@ -92,14 +93,10 @@ def project_alone(session: Session, seq: int, time: str, entry: Entry, told: Ent
     session.flush()
 
 
-def _alarm_raised(session: Session, _seq: int, time: str, entry: log_entries.AlarmRaised) -> None:
-    fact = entry.fact
-    text = entry.detail.text if entry.detail else None
-    session.add(Alarm(alarm=fact.alarm, kind=fact.kind, about=fact.about, text=text, raised_at=time))
-
-
 def _check_completed(session: Session, _seq: int, time: str, entry: log_entries.CheckCompleted) -> None:
     for clip_id, outcome in check_outcomes(entry.fact).items():
+        if outcome == "sound":
+            project_alarms.end_by_check(session, clip_id, time)
         clip = session.get(Clip, clip_id)
         if clip is not None:
             clip.checked_at = time
@@ -158,11 +155,11 @@ def _access_denied(session: Session, seq: int, time: str, entry: log_entries.Acc
 
 
 _PROJECTORS: dict[str, Projector] = {
-    log_entries.AlarmRaised.TYPE: _alarm_raised,
     log_entries.CheckCompleted.TYPE: _check_completed,
     log_entries.AccessOpened.TYPE: _access_opened,
     log_entries.AccessListed.TYPE: _access_listed,
     log_entries.AccessDenied.TYPE: _access_denied,
+    **project_alarms.PROJECTORS,
     **project_people.PROJECTORS,
     **project_recorders.PROJECTORS,
     **project_dockings.PROJECTORS,

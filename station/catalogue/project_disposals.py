@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from station.catalogue.doubts import settle_collector
 from station.catalogue.grams import settle_clip
+from station.catalogue.project_alarms import end_by_disposal
 from station.catalogue.tables import Clip, Disposal, DisposalClip, Hold
 from station.records import disposal_entries
 from station.records.terms import ClipStage
@@ -57,7 +58,8 @@ def _decide(
         session.add(row)
 
 
-def _clip_disposed(session: Session, _seq: int, _time: str, entry: disposal_entries.ClipDisposed) -> None:
+def _clip_disposed(session: Session, _seq: int, time: str, entry: disposal_entries.ClipDisposed) -> None:
+    end_by_disposal(session, entry.fact.clip, time)
     clip = session.get(Clip, entry.fact.clip)
     if clip is not None:
         clip.stage = ClipStage.DISPOSED.value

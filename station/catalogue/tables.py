@@ -496,7 +496,10 @@ class Export(Table, table=True):
 
 
 class Alarm(Table, table=True):
-    """Something a person must look at."""
+    """Something a person must look at: who saw to it, and since when its cause is gone.
+
+    `gone_by` None with a time: not a person's word, but a later check or the clip's disposal.
+    """
 
     __tablename__: ClassVar[Any] = "catalogue_alarm"
     alarm: str = Field(primary_key=True)
@@ -504,6 +507,12 @@ class Alarm(Table, table=True):
     about: str | None = Field(index=True)
     text: str | None
     raised_at: str
+    seen_at: str | None = None
+    seen_by: str | None = None
+    seen_note: str | None = None
+    gone_at: str | None = Field(default=None, index=True)
+    gone_by: str | None = None
+    gone_note: str | None = None
 
 
 strict_columns(metadata)

@@ -277,10 +277,19 @@ class DockingView:
 
 @dataclass(frozen=True, slots=True)
 class AlarmView:
-    """An alarm."""
+    """An alarm: who saw to it (a name, "" for nobody), and since when its cause is gone.
+
+    `gone_by` "" with a time: a later check or the disposal ended it.
+    """
 
     alarm: str
     kind: str
     about: str | None
     text: str
     raised_at: str
+    seen_at: str | None = None
+    seen_by: str = ""
+    seen_note: str = ""
+    gone_at: str | None = None
+    gone_by: str = ""
+    gone_note: str = ""

@@ -21,7 +21,7 @@ def _rebuild(home: HomeOption = None) -> None:
 
 
 def _health(home: HomeOption = None, json: JsonOption = False) -> None:
-    from station.actions.health import examine
+    from station.actions.health import AGES, examine
 
     with open_station(home) as (station, database, custody):
         checks = examine(station, database, custody, open_store(station))
@@ -30,7 +30,7 @@ def _health(home: HomeOption = None, json: JsonOption = False) -> None:
     else:
         for each in checks:
             value = t.code("health_value", each.value)
-            if each.code in ("outside_anchor", "scrub") and value.isdigit():
+            if each.code in AGES and value.isdigit():
                 value = t("{age} ago", age=t.wait(int(value)))
             elif each.code == "chores" and each.value not in ("running", "stopped", "never"):
                 value = " · ".join(t.code("chore", name) for name in each.value.split())

@@ -71,11 +71,13 @@ def anchors_at(session: Session, size: int) -> tuple[Anchor, ...]:
     return tuple(_read(session, tables.anchor.c.size == size))
 
 
-def latest_anchors(session: Session, limit: int = 100) -> tuple[Anchor, ...]:
-    """Return the last `limit` anchors kept, newest first."""
+def latest_anchors(session: Session, limit: int = 100, kind: Kind | None = None) -> tuple[Anchor, ...]:
+    """Return the last `limit` anchors kept, newest first: of one kind, or of both."""
     table = tables.anchor
-    rows = session.connection().execute(select(table).order_by(table.c.number.desc()).limit(limit))
-    return tuple(_anchor(row) for row in rows)
+    query = select(table).order_by(table.c.number.desc()).limit(limit)
+    if kind is not None:
+        query = query.where(table.c.kind == kind)
+    return tuple(_anchor(row) for row in session.connection().execute(query))
 
 
 def latest_by(session: Session, key: str) -> Anchor | None:

@@ -41,6 +41,7 @@ DISCLOSED: Final[Mapping[str, Rule]] = {
     "log.continues": _parts("fact"),
     "check.completed": _parts("fact"),
     "alarm.raised": _parts("fact"),
+    "alarm.acknowledged": _parts("fact"),
     "recorder.known": _parts("fact", "names"),
     "recorder.enrolled": _parts("fact", "names"),
     "clock.measured": _parts("fact"),

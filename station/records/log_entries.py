@@ -97,6 +97,33 @@ class AlarmRaised(Entry):
         return (f"alarm:{self.fact.alarm}", *about)
 
 
+class AlarmAcknowledged(Entry):
+    """A person has seen to an alarm: its cause still stands, or they say that it is gone."""
+
+    TYPE: ClassVar[str] = "alarm.acknowledged"
+
+    class Fact(Part):
+        """`about` as in the alarm itself; `gone`: the cause is, by what that person says."""
+
+        alarm: str
+        about: str | None = None
+        gone: bool
+
+    class Text(Part):
+        """What they found or did, in their own words."""
+
+        note: str
+
+    fact: Fact
+    text: Text | None = None
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the alarm, and what it is about."""
+        about = (self.fact.about,) if self.fact.about else ()
+        return (f"alarm:{self.fact.alarm}", *about)
+
+
 class CheckCompleted(Entry):
     """A verification (完整性校验) and its result."""
 

@@ -26,6 +26,7 @@ ENTRY_TYPES: dict[str, type[Entry]] = {
         log_entries.LogContinues,
         log_entries.KeyRotated,
         log_entries.AlarmRaised,
+        log_entries.AlarmAcknowledged,
         log_entries.CheckCompleted,
         log_entries.FileCompared,
         log_entries.AccessOpened,

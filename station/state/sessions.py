@@ -8,6 +8,7 @@ at most, so that looking at pages costs no disk write; at the dock at every requ
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, select
 
 from station import clock
@@ -30,6 +31,18 @@ class OpenSession:
     strength: str
     address: str
     stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A session in force, for a list: who, since when, from where, when last seen (to the minute)."""
+
+    session: str
+    person: str
+    created_at: str
+    last_seen_at: str
+    strength: str
+    address: str
 
 
 def add(
@@ -69,6 +82,17 @@ def find(session: Session, token: str, idle: timedelta, now: datetime) -> OpenSe
     )
 
 
+def list_open(session: Session, idle: timedelta, now: datetime, person: str | None = None) -> tuple[SessionView, ...]:
+    """Return the sessions in force, of one person or of all, the one seen last first."""
+    rows = select(Login).where(~_over(idle, now)).order_by(col(Login.last_seen_at).desc(), Login.session)
+    if person is not None:
+        rows = rows.where(Login.person == person)
+    return tuple(
+        SessionView(row.session, row.person, row.created_at, row.last_seen_at, row.strength, row.address)
+        for row in session.exec(rows).all()
+    )
+
+
 def touch(session: Session, public_id: str, now: datetime) -> None:
     """Note that a session is in use; one that ended meanwhile stays ended."""
     row = session.get(Login, public_id)
@@ -90,12 +114,15 @@ def end_all_of(session: Session, person: str, *, but: str | None = None) -> None
 
 def drop_expired(session: Session, idle: timedelta, now: datetime) -> int:
     """Forget sessions no longer in force, with what they were shown; returns how many."""
-    oldest, idlest = clock.format_time(now - LONGEST), clock.format_time(now - idle)
-    left = (col(Login.strength) == DOCK) & (col(Login.last_seen_at) < clock.format_time(now - DOCK_IDLE))
-    over = (col(Login.created_at) < oldest) | (col(Login.last_seen_at) < idlest) | left
-    ids = list(session.exec(select(Login.session).where(over)).all())
+    ids = list(session.exec(select(Login.session).where(_over(idle, now))).all())
     _forget(session, ids)
     return len(ids)
+
+
+def _over(idle: timedelta, now: datetime) -> ColumnElement[bool]:
+    oldest, idlest = clock.format_time(now - LONGEST), clock.format_time(now - idle)
+    left = (col(Login.strength) == DOCK) & (col(Login.last_seen_at) < clock.format_time(now - DOCK_IDLE))
+    return (col(Login.created_at) < oldest) | (col(Login.last_seen_at) < idlest) | left
 
 
 def _forget(session: Session, ids: list[str]) -> None:

@@ -27,6 +27,7 @@ class Scope(StrEnum):
     CLIPS_WRITE = "clips:write"
     EVIDENCE_READ = "evidence:read"
     HOOKS_WRITE = "hooks:write"
+    METRICS_READ = "metrics:read"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,24 +2,28 @@
 # ruff: noqa: E501  tables of values are read by column
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from station.actions import review
+from station.actions import importing, importing_people, importing_recorders, review, rules
 from station.actions.amend_many import Change
 from station.actions.disposal import Due
 from station.actions.receipt import Receipt, ReceiptClip, qr_svg
 from station.actions.shown_proof import ShownProof
-from station.api import amend_pages, disposal_pages, pages, review_pages, timeline
+from station.api import amend_pages, disposal_pages, import_pages, pages, review_pages, station_pages, timeline
 from station.board import SlotBoard
 from station.catalogue import exports, retaining, review_lists, reviews, views
 from station.catalogue.timeline import Lane
+from station.config import Home, Settings
 from station.records.recording_list import StageState, load_list
 from station.records.retention import load_rules
 from station.records.review_entries import ReviewPoint
 from station.records.terms import EnforcementStage, NoneReason, Role, Sensitivity, TargetKind
 from station.state.searches import Search
+from station.state.sessions import SessionView
+from station.state.tokens import Scope, TokenView
 
 STAGES = tuple(stage.value for stage in EnforcementStage)
 REASONS = tuple(reason.value for reason in NoneReason)
@@ -539,16 +543,86 @@ DISPOSAL = disposal_pages.DisposalPage(
     "lifang",
 )
 
+IMPORTED = (
+    importing.Planned(2, "new", "王磊 · wanglei", (importing.Change("name", "", "王磊"), importing.Change("kind", "", "officer"), importing.Change("unit", "", "执法一队"), importing.Change("roles", "", "admin officer")), two=True),
+    importing.Planned(3, "changed", "张伟 · zhangwei", (importing.Change("police_number", "18233", "018233"), importing.Change("roles", "officer", "clerk officer"))),
+    importing.Planned(4, "unchanged", "陈静 · chenjing"),
+    importing.Planned(5, "refused", "李四 · 李四", problem="login_invalid"),
+)  # fmt: skip
+RECORDERS_IMPORTED = (
+    importing.Planned(2, "new", "J800001", (importing.Change("profile", "", "ga-t-947-named"), importing.Change("holder", "", "018233"), importing.Change("since", "", "2026-01-05T00:00:00.000000Z"))),
+)  # fmt: skip
+PROFILES = (
+    station_pages.ProfileLine(
+        "bc-plus-4255-0001", "2", "4255:0001 执法记录仪（双接口）", "reported", "mass-storage", True, True, False, 12
+    ),
+    station_pages.ProfileLine(
+        "generic-storage", "1", "普通 U 盘或存储卡", "emulated", "folder", False, False, False, 0
+    ),
+    station_pages.ProfileLine("our-own", "1", "本局自购记录仪", "verified", "mtp", False, False, True, 3),
+)
+SESSIONS = (
+    SessionView(
+        "s1", "zhangwei", "2026-11-22T10:15:00.000000Z", "2026-11-22T10:45:00.000000Z", "password", "192.0.2.17"
+    ),
+    SessionView("s2", "chenjing", "2026-11-22T08:15:00.000000Z", "2026-11-22T10:40:00.000000Z", "link", "2001:db8::17"),
+    SessionView(
+        "s3", "zhangwei", "2026-11-22T08:15:00.000000Z", "2026-11-22T10:40:00.000000Z", "badge_pin", "127.0.0.1"
+    ),
+)
+TOKENS = (
+    TokenView(
+        "t1",
+        "市局办案系统",
+        PEOPLE[0].person,
+        ("cases:read", "cases:write", "evidence:read"),
+        "2026-11-01T00:00:00.000000Z",
+        "2027-01-30T00:00:00.000000Z",
+        None,
+        "2026-11-22T10:00:00.000000Z",
+        "192.0.2.80",
+    ),
+    TokenView(
+        "t2",
+        "监控",
+        PEOPLE[0].person,
+        ("metrics:read",),
+        "2026-01-01T00:00:00.000000Z",
+        "2026-04-01T00:00:00.000000Z",
+        None,
+        None,
+        "",
+    ),
+    TokenView(
+        "t3",
+        "旧接口",
+        PEOPLE[0].person,
+        ("clips:read",),
+        "2026-01-01T00:00:00.000000Z",
+        "2026-12-01T00:00:00.000000Z",
+        "2026-02-01T00:00:00.000000Z",
+        None,
+        "",
+    ),
+)
+ALARMS = (
+    views.AlarmView("a1", "clip_conflicted", "clip:c10", "DCAM_J800000.mp4: 9f86… → 2c26…", "2026-11-22T10:15:00.000000Z"),
+    views.AlarmView("a2", "original_damaged", "clip:c07", "9f86d081884c7d65…: 512 bytes differ", "2026-11-21T10:15:00.000000Z",
+                    "2026-11-21T11:00:00.000000Z", "陈静", "已从备份盘取得完好副本，等待更换硬盘"),
+    views.AlarmView("a3", "original_missing", "clip:c01", "2c26b46b68ffc68f…", "2026-11-20T10:15:00.000000Z",
+                    "2026-11-20T11:00:00.000000Z", "陈静", "保管库磁盘松动，已重新接好", "2026-11-20T12:30:00.000000Z"),
+)  # fmt: skip
+
 HEALTH = tuple(
     pages.HealthCheck(code, "ok", value)
     for code, value in {
-        "vault": "yes", "free_bytes": "4120000000000", "encryption": "LUKS", "signer": "yes", "log_key": "sealed", "ledger_size": "1893",
-        "unsealed": "4", "queue": "2", "work_failed": "0", "alarms": "0", "outside_anchor": "3720", "chores": "running", "scrub": "1774800", "scrub_damaged": "0", "database": "SQLite",
+        "vault": "yes", "free_bytes": "4120000000000", "days_left": "412", "encryption": "LUKS", "clock": "12", "signer": "yes", "log_key": "sealed", "ledger_size": "1893",
+        "unsealed": "4", "queue": "2", "work_failed": "0", "alarms": "0", "outside_anchor": "3720", "last_witness": "3720", "last_timestamp": "7400", "backup": "172800", "chores": "running", "scrub": "1774800", "scrub_damaged": "0", "database": "SQLite",
         "programs": "ffmpeg", "checked_at": "2026-11-22T11:00:00.000000Z",
     }.items()
 )  # fmt: skip
 _TROUBLED = {
-    "vault": ("bad", "no"), "free_bytes": ("warn", "41200000000"), "encryption": ("warn", "no"), "signer": ("bad", "no"), "log_key": ("bad", ""),
+    "vault": ("bad", "no"), "free_bytes": ("warn", "41200000000"), "days_left": ("bad", "4"), "clock": ("warn", "not_synchronised"), "backup": ("warn", "never"), "last_witness": ("warn", "never"), "last_timestamp": ("bad", "980000"), "encryption": ("warn", "no"), "signer": ("bad", "no"), "log_key": ("bad", ""),
     "unsealed": ("warn", "1204"), "work_failed": ("warn", "3"), "alarms": ("warn", "2"), "outside_anchor": ("bad", "halted"), "chores": ("warn", "anchors scrub"), "scrub": ("bad", "5774800"), "scrub_damaged": ("bad", "2"),
     "programs": ("warn", "ffmpeg, ffprobe"),
 }  # fmt: skip
@@ -653,12 +727,22 @@ PAGES: dict[str, Shown] = {
                     "2026-11-22T10:15:00.000000Z", tuple(pages.LedgerLine(1892 - n, f"2026-11-22T10:{50 - n}:00.000000Z", kind, ("clip:8c1f2a9e77", "case:55ab01cd9e"), "2c26b46b68ffc68ff99b453c1d304134") for n, kind in enumerate(("clip.bound", "access.opened", "clip.ingested", "person.roles"))), 1889), AUDITOR, "/ledger"),
     "receipt": Shown("receipt.html", RECEIPT, OFFICER, "/dockings/d1/receipt"),
     "people": Shown("people.html", pages.PeoplePage(PEOPLE, tuple(role.value for role in Role), ("officer", "auxiliary", "staff"), "console", "https://127.0.0.1:8470/welcome/3f9a8c7d6e5b4a39281706f5e4d3c2b1", "张伟"), ADMIN, "/people"),
+    "people/import": Shown("import.html", import_pages.ImportPage("people", importing_people.COLUMNS, importing_people.REQUIRED, problem="csv_header"), ADMIN, "/people/import"),
+    "people/import/look": Shown("import.html", import_pages.ImportPage("people", importing_people.COLUMNS, importing_people.REQUIRED, IMPORTED, {"new": 1, "changed": 1, "unchanged": 1, "refused": 1}, "x", "y", "password"), ADMIN, "/people/import"),
+    "recorders/import": Shown("import.html", import_pages.ImportPage("recorders", importing_recorders.COLUMNS, importing_recorders.REQUIRED, RECORDERS_IMPORTED, {"new": 1}), ADMIN, "/recorders/import"),
     "recorders": Shown("recorders.html", pages.RecordersPage(RECORDERS, PEOPLE, quarantine=QUARANTINE), ADMIN, "/recorders"),
-    "alarms": Shown("alarms.html", pages.AlarmsPage((views.AlarmView("a1", "clip_conflicted", "clip:c10", "DCAM_J800000.mp4: 9f86… → 2c26…", "2026-11-22T10:15:00.000000Z"),)), CLERK, "/alarms"),
+    "alarms": Shown("alarms.html", pages.AlarmsPage(ALARMS, "note_missing", "a1"), CLERK, "/alarms"),
     "alarms-none": Shown("alarms.html", pages.AlarmsPage(()), ADMIN, "/alarms"),
-    "me": Shown("me.html", pages.MePage(HANDLER, "2026-11-22T10:15:00.000000Z", "password", None, "password_changed"), HANDLER, "/me"),
+    "me": Shown("me.html", pages.MePage(HANDLER, "2026-11-22T10:15:00.000000Z", "password", "s1", SESSIONS, None, "password_changed"), HANDLER, "/me"),
     "health": Shown("health.html", pages.HealthPage(HEALTH), ADMIN, "/health"),
     "health-trouble": Shown("health.html", pages.HealthPage(TROUBLE), ADMIN, "/health"),
+    "station": Shown("station_rules.html", station_pages.RulesPage(rules.settings_in_force(Home(Path("/var/lib/evidence-station"), Settings(unit="城关区市场监督管理局", kiosk_addresses=("192.0.2.0/24",)))), load_rules(), rules.FIXED, rules.FIXED_FIGURES), ADMIN, "/station"),
+    "station/slots": Shown("station_slots.html", station_pages.SlotsPage(tuple(station_pages.SlotLine(number, f"pci-0000:00:14.0-usb-0:{number}" if number < 5 else None, board) for number, board in enumerate(SLOTS, 1))), ADMIN, "/station/slots"),
+    "station/slots-broken": Shown("station_slots.html", station_pages.SlotsPage((), "slots.toml: two ports have the same slot"), ADMIN, "/station/slots"),
+    "station/profiles": Shown("station_profiles.html", station_pages.ProfilesPage(PROFILES), ADMIN, "/station/profiles"),
+    "station/sessions": Shown("station_sessions.html", station_pages.SessionsPage(SESSIONS, {"zhangwei": "张伟", "chenjing": "陈静"}, "s1"), ADMIN, "/station/sessions"),
+    "station/tokens": Shown("station_tokens.html", station_pages.TokensPage(TOKENS, PEOPLE, tuple(scope.value for scope in Scope), 366, "password", "2026-11-22T10:15:00.000000Z", "est_3f9a8c7d6e5b4a39281706f5e4d3c2b1", "市局办案系统"), ADMIN, "/station/tokens"),
+    "station/tokens-none": Shown("station_tokens.html", station_pages.TokensPage((), PEOPLE, tuple(scope.value for scope in Scope), 366, "console", "2026-11-22T10:15:00.000000Z", problem="scope_missing", values={"name": "x", "scopes": "cases:read"}), ADMIN, "/station/tokens"),
     "error-404": Shown("error.html", pages.ErrorPage(404, "not_found"), OFFICER, "/clips/none"),
     "error-500": Shown("error.html", pages.ErrorPage(500, "internal"), None, "/clips/none"),
 }  # fmt: skip

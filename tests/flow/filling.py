@@ -16,7 +16,14 @@ from station.records.disposal_entries import DisposalProposed, DueClip, HoldPlac
 from station.records.docking_entries import ClipProbed, HolderIssued, HolderReturned
 from station.records.entries import Actor, Entry, Place, Proof, TimeRange
 from station.records.export_entries import ExportReason, ExportRequested
-from station.records.log_entries import AccessDenied, AccessListed, AccessOpened, AlarmRaised, CheckCompleted
+from station.records.log_entries import (
+    AccessDenied,
+    AccessListed,
+    AccessOpened,
+    AlarmAcknowledged,
+    AlarmRaised,
+    CheckCompleted,
+)
 from station.records.people_entries import AccountChanged, PersonDescribed, RolesGranted, SessionOpened
 from station.records.recorder_entries import RecorderQuarantined
 from station.records.review_entries import (
@@ -174,6 +181,10 @@ def entries_about(clip: str, recorder: str) -> tuple[Entry, ...]:
         AlarmRaised(
             fact=AlarmRaised.Fact(alarm="al1", kind="bytes_changed", about=f"clip:{clip}"),
             detail=AlarmRaised.Detail(text="0001.mp4"),
+        ),
+        AlarmAcknowledged(
+            fact=AlarmAcknowledged.Fact(alarm="al1", about=f"clip:{clip}", gone=False),
+            text=AlarmAcknowledged.Text(note="现场核对，两份均已保留"),
         ),
         CheckCompleted(
             fact=CheckCompleted.Fact(

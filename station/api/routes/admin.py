@@ -8,12 +8,11 @@ from starlette.responses import RedirectResponse, Response
 
 from station.actions import dock_entry, holders, people, recorders
 from station.actions.problems import ProblemError
-from station.api.auth import address_of
 from station.api.context import station_of, visit_of
-from station.api.errors import SlowDownError
 from station.api.forms import utc_time
 from station.api.pages import PeoplePage, RecordersPage
 from station.api.render import render
+from station.api.second import second_of
 from station.catalogue.people import list_people, person
 from station.catalogue.recorders import list_quarantine
 from station.records.terms import Role
@@ -54,16 +53,6 @@ def _people(
     return render(request, "people.html", page, visit=visit, status=200 if problem is None else 409)
 
 
-def _second(request: Request, login: str, password: str, code: str) -> people.Second:
-    """Return what the second person typed, counting it as an attempt; raises SlowDownError."""
-    station, address = station_of(request), address_of(request)
-    if login and not station.limits.try_password(login[:100], address):
-        raise SlowDownError("Too many passwords were tried")
-    if code and not station.limits.try_code(address):
-        raise SlowDownError("Too many codes were tried")
-    return people.Second(login, password, code)
-
-
 def _chosen_roles(roles: list[str] | None) -> list[Role]:
     try:
         return [Role(role) for role in roles or ()]
@@ -90,7 +79,7 @@ def add_person(
     values |= {"certificate_number": certificate_number, "police_number": police_number}
     try:
         description = people.Description(kind, name, login, unit, certificate_number, police_number)
-        second = _second(request, second_login, second_password, console_code)
+        second = second_of(request, second_login, second_password, console_code)
         added, token = people.add_person(
             station.custody, station.database, visit.actor, description, _chosen_roles(roles), second
         )
@@ -111,7 +100,7 @@ def set_roles(
     """Set the complete set of a person's roles."""
     station, visit = station_of(request), visit_of(request)
     try:
-        second = _second(request, second_login, second_password, console_code)
+        second = second_of(request, second_login, second_password, console_code)
         people.set_roles(station.custody, station.database, visit.actor, person, _chosen_roles(roles), second)
     except ProblemError as error:
         return _people(request, error.code, {"person": person, "roles": " ".join(roles or ())})
@@ -128,7 +117,7 @@ def issue_link(
     """Make a new single-use link for a person and show it once."""
     station, visit = station_of(request), visit_of(request)
     try:
-        second = _second(request, second_login, second_password, console_code)
+        second = second_of(request, second_login, second_password, console_code)
         token = people.issue_link(station.custody, station.database, visit.actor, person, second)
     except ProblemError as error:
         return _people(request, error.code, {"person": person})
@@ -166,7 +155,7 @@ def set_disabled(
     """Close a person's account or open it again."""
     station, visit = station_of(request), visit_of(request)
     try:
-        second = _second(request, second_login, second_password, console_code)
+        second = second_of(request, second_login, second_password, console_code)
         people.set_disabled(station.custody, station.database, visit.actor, person, bool(disabled), second)
     except ProblemError as error:
         return _people(request, error.code, {"person": person})

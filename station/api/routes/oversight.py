@@ -1,13 +1,19 @@
 """What is watched: the ledger for the auditor, alarms, the station's health."""
 
-from starlette.requests import Request
-from starlette.responses import Response
+from typing import Annotated
 
+from fastapi import Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from station.actions import alarms
 from station.actions.health import examine
+from station.actions.problems import ProblemError
+from station.api import metrics
 from station.api.context import station_of, visit_of
 from station.api.pages import AlarmsPage, HealthCheck, HealthPage, LedgerLine, LedgerPage
 from station.api.render import render
-from station.catalogue.overview import list_alarms
+from station.catalogue.alarms import list_alarms
 from station.database import Session
 from station.ledger import log
 from station.ledger.entry import StoredEntry, parse_record
@@ -47,9 +53,25 @@ def _line(entry: StoredEntry) -> LedgerLine:
 
 def alarms_page(request: Request) -> Response:
     """Show the alarms."""
+    return _alarms(request)
+
+
+def _alarms(request: Request, problem: str | None = None, alarm: str = "", note: str = "") -> Response:
     with station_of(request).database.read() as session:
-        page = AlarmsPage(list_alarms(session))
-    return render(request, "alarms.html", page, visit=visit_of(request))
+        page = AlarmsPage(list_alarms(session), problem, alarm, note)
+    return render(request, "alarms.html", page, visit=visit_of(request), status=200 if problem is None else 409)
+
+
+def acknowledge_alarm(
+    request: Request, alarm: str, note: Annotated[str, Form()] = "", gone: Annotated[str, Form()] = ""
+) -> Response:
+    """Enter that somebody saw to an alarm, and whether its cause is gone."""
+    station, visit = station_of(request), visit_of(request)
+    try:
+        alarms.acknowledge(station.custody, visit.actor, alarm, note, gone=bool(gone))
+    except ProblemError as error:
+        return _alarms(request, error.code, alarm, note[: alarms.NOTE_CHARACTERS])
+    return RedirectResponse("/alarms", 303)
 
 
 def health_page(request: Request) -> Response:
@@ -60,8 +82,15 @@ def health_page(request: Request) -> Response:
     return render(request, "health.html", page, visit=visit_of(request))
 
 
+def metrics_page(request: Request) -> Response:
+    """Send the station's figures to a Prometheus on this machine."""
+    return Response(metrics.exposition(station_of(request)), media_type=metrics.MEDIA_TYPE)
+
+
 ROUTES = (
     ("GET", "/ledger", ledger_page),
     ("GET", "/alarms", alarms_page),
+    ("POST", "/alarms/{alarm}", acknowledge_alarm),
     ("GET", "/health", health_page),
+    ("GET", "/metrics", metrics_page),
 )

@@ -1,5 +1,6 @@
 """Logging in and out, single-use links, the first admin, language, one's own account."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Form
@@ -7,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from station import i18n
-from station.actions import dock_entry
+from station.actions import dock_entry, open_sessions
 from station.actions import login as ways
 from station.actions.problems import ProblemError
 from station.api.auth import address_of, drop_cookie, set_cookie
-from station.api.context import station_of, visit_of, visit_or_none
+from station.api.context import Station, Visit, station_of, visit_of, visit_or_none
 from station.api.errors import SlowDownError
 from station.api.forms import local_page
 from station.api.pages import FirstPage, LoginPage, MePage, WelcomePage
@@ -181,16 +182,13 @@ def change_password(
     again: Annotated[str, Form()] = "",
 ) -> Response:
     """Change one's own password."""
-    station, visit = station_of(request), visit_of(request)
-    if not station.limits.try_password(visit.person.login, address_of(request)):
-        return _me(request, "login_slow_down", None, 429)
-    try:
+
+    def change(station: Station, visit: Visit) -> None:
         if password != again:
             raise ProblemError("password_differs", "The two passwords differ")
         ways.change_password(station.custody, station.database, visit.actor, visit.person.person, present, password)
-    except ProblemError as error:
-        return _me(request, error.code, None, 409)
-    return _me(request, None, "password_changed")
+
+    return _change_own(request, change, "password_changed")
 
 
 def set_pin(
@@ -200,22 +198,54 @@ def set_pin(
     again: Annotated[str, Form()] = "",
 ) -> Response:
     """Choose one's own PIN for the dock."""
+
+    def change(station: Station, visit: Visit) -> None:
+        if pin != again:
+            raise ProblemError("pin_differs", "The two PINs differ")
+        dock_entry.set_pin(station.custody, station.database, visit.actor, visit.person.person, present, pin)
+
+    return _change_own(request, change, "pin_set")
+
+
+def _change_own(request: Request, change: Callable[[Station, Visit], None], done: str) -> Response:
+    """Change one's own way in by the present password, counted as a try of it."""
     station, visit = station_of(request), visit_of(request)
     if not station.limits.try_password(visit.person.login, address_of(request)):
         return _me(request, "login_slow_down", None, 429)
     try:
-        if pin != again:
-            raise ProblemError("pin_differs", "The two PINs differ")
-        dock_entry.set_pin(station.custody, station.database, visit.actor, visit.person.person, present, pin)
+        change(station, visit)
     except ProblemError as error:
         return _me(request, error.code, None, 409)
-    return _me(request, None, "pin_set")
+    return _me(request, None, done)
 
 
 def _me(request: Request, problem: str | None, done: str | None, status: int = 200) -> Response:
-    visit = visit_of(request)
-    page = MePage(visit.person, visit.session.created_at, visit.session.strength, problem, done)
+    station, visit = station_of(request), visit_of(request)
+    mine = open_sessions.open_sessions(station.database, station.idle, visit.person.person)
+    page = MePage(
+        person=visit.person,
+        since=visit.session.created_at,
+        strength=visit.session.strength,
+        session=visit.session.session,
+        sessions=mine,
+        problem=problem,
+        done=done,
+    )
     return render(request, "me.html", page, visit=visit, status=status)
+
+
+def end_session(request: Request, session: str) -> Response:
+    """End one of one's own sessions."""
+    station, visit = station_of(request), visit_of(request)
+    open_sessions.end_session(station.database, station.idle, session, person=visit.person.person)
+    return RedirectResponse("/me", 303)
+
+
+def end_other_sessions(request: Request) -> Response:
+    """End all of one's own sessions but this one."""
+    station, visit = station_of(request), visit_of(request)
+    open_sessions.end_all(station.database, visit.person.person, but=visit.session.session)
+    return RedirectResponse("/me", 303)
 
 
 ROUTES = (
@@ -231,4 +261,6 @@ ROUTES = (
     ("GET", "/me", me_page),
     ("POST", "/me/password", change_password),
     ("POST", "/me/pin", set_pin),
+    ("POST", "/me/sessions/end", end_other_sessions),
+    ("POST", "/me/sessions/{session}/end", end_session),
 )

@@ -1,7 +1,11 @@
 """The station itself for programs: the token that asks, and the last signed checkpoint of the log."""
 
-from starlette.requests import Request
+from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import Response
+
+from station.api import metrics
 from station.api.context import station_of, visit_of
 from station.api.v1.enforcing import token_of
 from station.api.v1.models import Checkpoint, TokenInfo
@@ -36,7 +40,16 @@ def get_checkpoint(request: Request) -> Checkpoint:
     return Checkpoint(origin=found.origin, size=found.size, root=found.root.hex(), note=found.note)
 
 
+def get_metrics(request: Request) -> Response:
+    """Return the station's figures for Prometheus (text exposition format 0.0.4); no label names a case or a person."""
+    return Response(metrics.exposition(station_of(request)), media_type=metrics.MEDIA_TYPE)
+
+
+_METRICS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The figures", "content": {"text/plain": {"schema": {"type": "string"}}}}
+}
 ROUTES = (
     Route("GET", "/token", get_token, "The token that asks", _TAG, TokenInfo),
     Route("GET", "/log/checkpoint", get_checkpoint, "The last signed checkpoint", _TAG, Checkpoint),
+    Route("GET", "/metrics", get_metrics, "Figures for Prometheus", _TAG, responses=_METRICS),
 )

@@ -21,7 +21,8 @@ ALL = "officer clerk handler reviewer approver inspector auditor admin"
 SEEING = "officer clerk handler reviewer approver inspector"
 REVIEWING = "clerk handler reviewer approver inspector"
 SWEEPING = "clerk reviewer approver inspector auditor"
-# Route: the roles that get in; `*` everybody, `screen` the screen beside the slots and anybody logged in.
+# Route: the roles that get in; `*` everybody, `machine` this machine, `screen` the screen beside the slots and anybody
+# logged in.
 EXPECTED = {
     "GET /": "*",
     "GET /assets": "*",
@@ -48,6 +49,8 @@ EXPECTED = {
     "GET /me": ALL,
     "POST /me/password": ALL,
     "POST /me/pin": ALL,
+    "POST /me/sessions/{session}/end": ALL,
+    "POST /me/sessions/end": ALL,
     "GET /dockings/{docking}/receipt": "officer clerk admin",
     "GET /today": "officer",
     "GET /clips": SEEING,
@@ -134,8 +137,28 @@ EXPECTED = {
     "POST /recorders/return/{holding}": "clerk admin",
     "POST /recorders/enrol/{quarantine}": "admin",
     "POST /recorders/{recorder}/withdraw": "admin",
+    "GET /people/import": "admin",
+    "GET /people/import/sample.csv": "admin",
+    "POST /people/import": "admin",
+    "POST /people/import/confirm": "admin",
+    "GET /recorders/import": "admin",
+    "GET /recorders/import/sample.csv": "admin",
+    "POST /recorders/import": "admin",
+    "POST /recorders/import/confirm": "admin",
     "GET /alarms": "clerk admin",
+    "POST /alarms/{alarm}": "clerk admin",
     "GET /health": "admin",
+    "GET /station": "admin",
+    "GET /station/slots": "admin",
+    "GET /station/profiles": "admin",
+    "GET /station/sessions": "admin",
+    "POST /station/sessions/end": "admin",
+    "POST /station/sessions/{session}/end": "admin",
+    "GET /station/tokens": "admin",
+    "POST /station/tokens": "admin",
+    "POST /station/tokens/{token}/revoke": "admin",
+    "GET /metrics": "machine",
+    "GET /api/v1/metrics": "admin",
 }
 # Its stream never ends by itself; its policy is the one of the board.
 STREAMS = {"GET /dock/events"}
@@ -150,6 +173,8 @@ def gets_in(route: str, actor: str, *, screen: bool = False) -> bool:
     allowed = EXPECTED[route]
     if allowed == "*":
         return True
+    if allowed == "machine":
+        return screen
     if allowed == "screen":
         return screen or actor != "anonymous"
     return actor in allowed.split() or (actor == "nobody" and allowed == ALL)

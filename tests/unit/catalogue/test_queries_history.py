@@ -64,6 +64,11 @@ def checked(scope: Any, clips: tuple[str, ...], damaged: tuple[str, ...], outcom
     return log_entries.CheckCompleted(fact=fact)
 
 
+def acknowledged(about: str, *, gone: bool) -> log_entries.AlarmAcknowledged:
+    fact = log_entries.AlarmAcknowledged.Fact(alarm="x", about=about, gone=gone)
+    return log_entries.AlarmAcknowledged(fact=fact, text=log_entries.AlarmAcknowledged.Text(note="已更换硬盘"))
+
+
 def due(clip: str) -> disposal_entries.DueClip:
     return disposal_entries.DueClip(clip=clip, digest=SHA, rule="minimum", due_at=NOON)
 
@@ -150,6 +155,9 @@ LINES: list[tuple[Entry, list[tuple[str, str]]]] = [
         [("clip:a", "alarm.raised")],
     ),
     (log_entries.AlarmRaised(fact=log_entries.AlarmRaised.Fact(alarm="x", kind="k", about="docking:d")), []),
+    (acknowledged("clip:a", gone=False), [("clip:a", "alarm.seen")]),
+    (acknowledged("clip:a", gone=True), [("clip:a", "alarm.gone")]),
+    (acknowledged("docking:d", gone=True), []),
     (
         case_entries.TargetOpened(
             fact=case_entries.TargetOpened.Fact(target="t", kind=TargetKind.CASE, number_source=Source.CLERK)

@@ -1,6 +1,6 @@
 """People, recorders, the register of holders, dockings and alarms."""
 
-from station.catalogue.overview import list_alarms
+from station.catalogue.alarms import list_alarms
 from station.catalogue.people import list_officers, list_people, person
 from station.catalogue.recorders import list_dockings, list_holdings, list_recorders
 from station.catalogue.tables import Alarm, Docking, Holding

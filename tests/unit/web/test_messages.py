@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 
+from station.actions import importing, importing_people, importing_recorders, rules
 from station.actions.recognise import Answer
 from station.api.errors import ANSWERS, HTTP_CODES
 from station.api.phrases import PHRASES
@@ -16,6 +17,7 @@ from station.board import SlotState
 from station.catalogue.clip_detail import FIELDS
 from station.catalogue.history import HISTORY_CODES, LOOK_CODES
 from station.catalogue.views import Queue
+from station.config import SettingSource
 from station.i18n import LOCALES, translator
 from station.ledger.findings import MESSAGES
 from station.records import terms
@@ -23,6 +25,7 @@ from station.records.recording_list import Need, load_list
 from station.records.registry import ENTRY_TYPES
 from station.records.retention import load_rules
 from station.records.review_entries import ReviewPoint, Verdict
+from station.state.tokens import Scope
 from tests.unit.web import messages
 
 CJK = re.compile("[\u3400-\u9fff]")
@@ -92,11 +95,43 @@ _GROUPS: dict[str, Iterable[str]] = {
     "blocked": ("suspected_secret", "disposed", "incomplete"),
     "identified_by": ("serial", "volume", "given", "folder"),
     "person_kind": ("officer", "auxiliary", "staff"),
+    "scope": Scope,
+    "setting_group": rules.SHOWN,
+    "setting": [name for names in rules.SHOWN.values() for name in names],
+    "setting_source": get_args(SettingSource),
+    "switch": ("yes", "no"),
+    "fixed_rule": rules.FIXED,
+    "tier": ("emulated", "reported", "verified"),
+    "tier_help": ("emulated", "reported", "verified"),
+    "transport": ("mass-storage", "mtp", "folder"),
+    "import_column": {*importing_people.COLUMNS, *importing_recorders.COLUMNS},
+    "import_outcome": get_args(importing.Outcome),
     "strength": ("password", "link", "console", "token", "none"),
     "token_state": ("revoked", "until"),
     "hook_state": ("ok", "failing", "dead"),
     "media": ("video", "audio", "photo"),
     "health_state": ("ok", "warn", "bad"),
+    "health_next": (
+        "vault",
+        "free_bytes",
+        "days_left",
+        "encryption",
+        "clock",
+        "signer",
+        "log_key",
+        "unsealed",
+        "work_failed",
+        "alarms",
+        "outside_anchor",
+        "last_witness",
+        "last_timestamp",
+        "backup",
+        "chores",
+        "scrub",
+        "scrub_damaged",
+        "programs",
+        "halted",
+    ),
     "disposal_blocked": (
         "no_rule",
         "held",
