@@ -105,6 +105,8 @@ class TodayPage:
     at_dock: bool = False
     idle_seconds: int = 0
     problem: str | None = None
+    places: tuple[str, ...] = ()
+    """Where the officer was lately: filled in by a tap, without an input method."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,13 @@ def untagged_recordings(session: Session, viewer: Viewer, *, limit: int = 50) ->
     return load_recordings(session, viewer, list(recordings)[:limit])
 
 
+def recent_places(session: Session, viewer: Viewer, *, limit: int = 6) -> tuple[str, ...]:
+    """Return the places that somebody who sees single clips, not a unit, was at lately, the latest first."""
+    latest = func.max(CLIP.c.sort_at)
+    query = select(CLIP.c.place).where(visible_clip(viewer), CLIP.c.place.is_not(None)).group_by(CLIP.c.place)
+    return tuple(row.place for row in fetch(session, query.order_by(latest.desc(), CLIP.c.place).limit(limit)))
+
+
 def load_recordings(session: Session, viewer: Viewer, recordings: Sequence[str]) -> tuple[RecordingGroup, ...]:
     """Return the visible segments of these recordings, in the order given; one without any is left out."""
     segments = _segments(session, viewer, recordings)

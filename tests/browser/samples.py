@@ -379,6 +379,7 @@ def _group(number: int, count: int, **changes: Any) -> views.RecordingGroup:
 TODAY = pages.TodayPage(
     (_group(9, 4), _group(8, 1, place=None), _group(7, 12, important=True), _group(6, 1, media="audio"), _group(5, 2, collector_name=None)),
     TARGETS, REASONS, STAGES, PHRASES, 6, frozenset({"g9-0", "g8-0", "g7-0"}),
+    places=("建设南大街 128 号", "中山路市场东门", "裕华路早市"),
 )  # fmt: skip
 BIND = pages.BindPage(ROWS[:3], 2, TARGETS, KINDS, REASONS, STAGES, PHRASES, CLASSES, KINDS[:3])
 

@@ -10,7 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from station.actions import dock_entry
-from station.records.terms import Role
+from station.records.case_entries import ClipAmended
+from station.records.entries import Place
+from station.records.terms import Role, Source
 from tests.browser.conftest import chromium
 from tests.browser.light import serving
 from tests.fakes.stations import CONSOLE, FakeStation
@@ -110,6 +112,16 @@ def test_by_touch_a_recording_is_previewed_muted_and_another_is_handed_to_the_cl
         expect(page.locator("input[name=clip]")).to_have_count(1)
         (said,) = station.entries("clip.disclaimed")
         assert (said.fact.clip, said.actor.strength) == (seen, "badge_pin")
+        page.context.close()
+
+
+def test_a_place_lately_visited_is_filled_in_by_a_tap(chromium: Browser) -> None:
+    with served(1) as (station, address):
+        fact = ClipAmended.Fact(clip=station.clip(poster=False), field="place", source=Source.OFFICER)
+        station.custody.append(ClipAmended(fact=fact, place=Place(text="中山路市场东门")), seal=False)
+        page = enter_by_badge(chromium, address, has_touch=True)
+        page.get_by_role("button", name="中山路市场东门").tap()
+        expect(page.locator("input[name=place]")).to_have_value("中山路市场东门")
         page.context.close()
 
 

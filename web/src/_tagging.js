@@ -5,6 +5,10 @@ class TaggingForm extends HTMLElement {
   connectedCallback() {
     this.phrases = [...this.querySelectorAll(".phrases")];
     this.addEventListener("change", (event) => this.changed(event.target));
+    this.addEventListener("click", (event) => {
+      const chip = event.target.closest("[data-fill]");
+      if (chip) this.querySelector(`input[name=${chip.dataset.fill}]`).value = chip.textContent;
+    });
     // What is not chosen by a click is not sent: a target of another kind would contradict the kind.
     this.closest("form").addEventListener("formdata", (event) => this.prune(event.formData));
     this.showPhrases(false);

@@ -20,7 +20,7 @@ from station.api.render import is_htmx, render
 from station.api.routes.clips import back_to_clip, list_posters, show_clip
 from station.catalogue import checks
 from station.catalogue.clip_rows import load_rows
-from station.catalogue.clips import untagged_recordings
+from station.catalogue.clips import recent_places, untagged_recordings
 from station.catalogue.overview import tagged_since
 from station.catalogue.targets import find_targets, recent_targets
 from station.catalogue.visibility import as_roles
@@ -46,6 +46,7 @@ def show_today(request: Request, action: str, route: str, problem: str | None = 
     own = as_roles(visit.viewer, frozenset({Role.OFFICER}))
     with station.database.read() as session:
         recordings = untagged_recordings(session, own)
+        places = recent_places(session, own)
         recent = recent_targets(session, visit.viewer)
         if visit.at_dock:
             listed = (*recent, *find_targets(session, visit.viewer, ""))
@@ -64,6 +65,7 @@ def show_today(request: Request, action: str, route: str, problem: str | None = 
         at_dock=visit.at_dock,
         idle_seconds=int(DOCK_IDLE.total_seconds()),
         problem=problem,
+        places=places,
     )
     return render(request, "today.html", page, visit=visit, status=200 if problem is None else 409)
 
