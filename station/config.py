@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork
 
 from station.digest import new_hasher
 from station.errors import ConfigError, HomeError
+from station.records.terms import Role
 
 SettingSource = Literal["environment", "file", "default"]
 """Where a setting has its value from: a STATION_* variable, station.toml, or this program."""
@@ -71,6 +72,9 @@ class Settings(BaseModel):
     )
     kiosk_addresses: tuple[IPvAnyNetwork, ...] = Field(
         default=(), description="addresses or networks of dock screens, beside this machine: the board without log-in"
+    )
+    second_factor_roles: tuple[Role, ...] = Field(
+        default=(), description="roles whose people must log in with a one-time code as well, as admin"
     )
     session_minutes: int = Field(default=30, ge=1, description="idle minutes until a session ends")
     locale: str = Field(default="zh_CN", pattern=r"^(zh_CN|en)$")

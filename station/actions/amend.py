@@ -30,6 +30,7 @@ CLASSIFIERS = frozenset({Role.OFFICER, Role.CLERK, Role.HANDLER, Role.REVIEWER, 
 _EARLIEST = "2000-01-01T00:00:00.000000Z"
 REASON_CHARACTERS = 1000
 PLACE_CHARACTERS = 200
+NAME_CHARACTERS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,7 @@ def amend(
     """
     if not viewer.roles & AMENDERS:
         raise DeniedError("This role does not amend clips")
-    if len(amendment.reason) > REASON_CHARACTERS:
-        raise ProblemError("reason_long", f"A reason has {REASON_CHARACTERS} characters at most")
+    check_reason(amendment.reason)
 
     def compose(session: Session) -> Sequence[Entry]:
         state = _state(session, as_roles(viewer, AMENDERS), clip)
@@ -147,19 +147,40 @@ def make_place(text: str, latitude: str = "", longitude: str = "", datum: str = 
 def _people(session: Session, amendment: Amendment) -> ClipAmended.People | None:
     if amendment.field != "collector":
         return None
-    name = " ".join((amendment.collector_name or "").split()) or None
-    if (amendment.collector is None) == (name is None):
-        raise ProblemError("value_missing", "The collector is one person of ours, or a name")
-    if len(name or "") > 80:
-        raise ProblemError("name_long", "A name has 80 characters at most")
-    for person in (amendment.collector, *amendment.companions):
-        if person is not None and checks.person_state(session, person) is None:
-            raise ProblemError("person_unknown", f"There is no person {person!r}")
+    name = check_collector(session, amendment.collector, amendment.collector_name or "")
+    for person in amendment.companions:
+        _check_person(session, person)
     return ClipAmended.People(
         collector=amendment.collector,
         collector_name=name,
         companions=tuple(dict.fromkeys(amendment.companions)),
     )
+
+
+def check_collector(session: Session, collector: str | None, typed: str) -> str | None:
+    """Return the name of a collector who is nobody of ours, None where it is `collector`.
+
+    Raises ProblemError (value_missing: neither or both, name_long, person_unknown).
+    """
+    name = " ".join(typed.split()) or None
+    if (collector is None) == (name is None):
+        raise ProblemError("value_missing", "The collector is one person of ours, or a name")
+    if len(name or "") > NAME_CHARACTERS:
+        raise ProblemError("name_long", f"A name has {NAME_CHARACTERS} characters at most")
+    if collector is not None:
+        _check_person(session, collector)
+    return name
+
+
+def _check_person(session: Session, person: str) -> None:
+    if checks.person_state(session, person) is None:
+        raise ProblemError("person_unknown", f"There is no person {person!r}")
+
+
+def check_reason(reason: str) -> None:
+    """Raise ProblemError reason_long for more than an entry takes."""
+    if len(reason) > REASON_CHARACTERS:
+        raise ProblemError("reason_long", f"A reason has {REASON_CHARACTERS} characters at most")
 
 
 def classify(
@@ -173,8 +194,7 @@ def classify(
     if not viewer.roles & CLASSIFIERS:
         raise DeniedError("This role does not classify clips")
     reason = reason.strip()
-    if len(reason) > REASON_CHARACTERS:
-        raise ProblemError("reason_long", f"A reason has {REASON_CHARACTERS} characters at most")
+    check_reason(reason)
 
     def compose(session: Session) -> Sequence[Entry]:
         state = _state(session, viewer, clip)

@@ -11,7 +11,15 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from station import clock
-from station.actions.amend import AMENDERS, PLACE_CHARACTERS, REASON_CHARACTERS, acting_source, check_time, make_place
+from station.actions.amend import (
+    AMENDERS,
+    PLACE_CHARACTERS,
+    acting_source,
+    check_collector,
+    check_reason,
+    check_time,
+    make_place,
+)
 from station.actions.bind import CLIPS_AT_ONCE
 from station.actions.problems import ProblemError
 from station.catalogue import checks
@@ -114,22 +122,13 @@ def _check(session: Session, clips: Sequence[str], wanted: Wanted) -> None:
         raise ProblemError("clips_missing", "No clip was chosen")
     if len(clips) > CLIPS_AT_ONCE:
         raise ProblemError("too_many", f"{CLIPS_AT_ONCE} clips at most are amended at once")
-    if len(wanted.reason) > REASON_CHARACTERS:
-        raise ProblemError("reason_long", f"A reason has {REASON_CHARACTERS} characters at most")
-    name = " ".join(wanted.collector_name.split())
-    given = {
-        "place": bool(wanted.place.strip()),
-        "collector": (wanted.collector is None) != (not name),
-        "time": wanted.shift_seconds != 0,
-    }
-    if not given[wanted.field]:
+    check_reason(wanted.reason)
+    if wanted.field == "collector":
+        check_collector(session, wanted.collector, wanted.collector_name)
+    elif not (wanted.place.strip() if wanted.field == "place" else wanted.shift_seconds):
         raise ProblemError("value_missing", f"No {wanted.field} was given")
     if len(wanted.place) > PLACE_CHARACTERS:
         raise ProblemError("place_wrong", f"A place has {PLACE_CHARACTERS} characters at most")
-    if len(name) > 80:
-        raise ProblemError("name_long", "A name has 80 characters at most")
-    if wanted.collector is not None and checks.person_state(session, wanted.collector) is None:
-        raise ProblemError("person_unknown", f"There is no person {wanted.collector!r}")
     if abs(wanted.shift_seconds) > MOST_SHIFT.total_seconds():
         raise ProblemError("time_invalid", "No clock is wrong by more than thirty years")
 

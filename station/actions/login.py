@@ -21,9 +21,9 @@ from station.digest import new_id
 from station.records.entries import Actor, Entry
 from station.records.people_entries import AccountChanged, PersonDescribed, RolesGranted, SessionOpened
 from station.records.terms import Role
-from station.state import accounts, secrets, sessions
+from station.state import accounts, factors, secrets, sessions
 
-Strength = Literal["password", "link", "console", "badge_pin"]
+Strength = Literal["password", "two_factors", "link", "console", "badge_pin"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,14 @@ class OpenedSession:
     person: str
 
 
-def log_in(custody: Custody, database: Database, login: str, password: str, address: str) -> OpenedSession:
-    """Open a session by password; raises ProblemError login_wrong, whatever was wrong."""
+def log_in(
+    custody: Custody, database: Database, login: str, password: str, address: str, code: str = ""
+) -> OpenedSession:
+    """Open a session by password, and by a one-time code where the person has a second factor.
+
+    Raises ProblemError: login_wrong, whatever was wrong of name and password; after these are right, factor_needed
+    without a code and factor_wrong for one that does not count.
+    """
     with database.read() as session:
         person = checks.person_of_login(session, login.strip().lower())
         stored = accounts.password_hash(session, person.person) if person else None
@@ -48,9 +54,17 @@ def log_in(custody: Custody, database: Database, login: str, password: str, addr
         now = checks.person_state(session, person.person)
         if now is None or now.disabled or accounts.password_hash(session, person.person) != stored:
             raise _login_wrong()
+        if factors.has_factor(session, person.person) != two:
+            raise _login_wrong()
+        if two and not factors.use(session, person.person, code, clock.now()):
+            raise ProblemError("factor_wrong", "The one-time code is wrong, or was used before")
         return ()
 
-    return open_session(custody, person.person, "password", address, still_so)
+    with database.read() as session:
+        two = factors.has_factor(session, person.person)
+    if two and not code.strip():
+        raise ProblemError("factor_needed", "The one-time code is needed as well")
+    return open_session(custody, person.person, "two_factors" if two else "password", address, still_so)
 
 
 def _login_wrong() -> ProblemError:
@@ -72,7 +86,7 @@ def link_person(database: Database, token: str) -> str | None:
 
 
 def enter_by_link(custody: Custody, database: Database, token: str, password: str, address: str) -> OpenedSession:
-    """Use a link up: set the password chosen, end the person's other sessions, open one.
+    """Use a link up: set the password chosen, end the person's other sessions and second factor, open a session.
 
     Raises ProblemError (link_invalid and those of a password); the link stays good when only the password was refused.
     """
@@ -90,7 +104,8 @@ def enter_by_link(custody: Custody, database: Database, token: str, password: st
             raise _link_invalid()
         accounts.set_password_hash(session, person, stored)
         sessions.end_all_of(session, person)
-        return ()
+        removed = AccountChanged.Fact(person=person, change="factor_removed")
+        return (AccountChanged(fact=removed),) if factors.drop(session, person) else ()
 
     return open_session(custody, person, "link", address, use, password_set=True)
 

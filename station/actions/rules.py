@@ -10,7 +10,7 @@ from station.state import accounts, pins, secrets, sessions
 # By what they are about; what holds secrets, or says only how programs find each other, is not among them.
 SHOWN: Mapping[str, tuple[str, ...]] = {
     "station": ("unit", "locale", "time_zone", "slots", "listen", "kiosk_addresses"),
-    "access": ("session_minutes",),
+    "access": ("second_factor_roles", "session_minutes"),
     "records": ("case_number_pattern", "recording_list", "further_digests"),
     "keeping": ("retention", "scrub_days", "reserve_bytes"),
     "erasing": ("erase_recorders", "erase_minimum_age_hours", "erase_copies", "erase_cosignatures"),

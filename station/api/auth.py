@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from station import clock
 from station.actions.login import OpenedSession
+from station.actions.second_factor import is_required
 from station.api import policies
 from station.api.context import Station, Visit, station_of, visit_or_none
 from station.api.policies import Policy, Subject, Who
@@ -26,10 +27,12 @@ from station.digest import is_id
 from station.errors import DeniedError, NotFoundError, RequestError
 from station.records.entries import Actor
 from station.records.terms import Role
-from station.state import sessions
+from station.state import factors, sessions
 
 _COOKIE = "station_session"
 _SECURE_COOKIE = "__Host-station_session"
+# What somebody can do who has to set up a second factor first.
+_WITHOUT_FACTOR = frozenset({"GET /me", "POST /me/factor", "POST /me/factor/confirm", "POST /logout"})
 
 
 class NotLoggedInError(RequestError):
@@ -38,6 +41,10 @@ class NotLoggedInError(RequestError):
     def __init__(self, *, ended: bool) -> None:
         super().__init__("Nobody is logged in")
         self.ended = ended
+
+
+class FactorNeededError(RequestError):
+    """Somebody's role needs a second factor, and they have to set it up before anything else."""
 
 
 class RefusedError(DeniedError):
@@ -154,10 +161,20 @@ class Enforcer:
             if visit is None:
                 raise NotLoggedInError(ended=_token(connection) is not None)
             raise RefusedError(about_of(self.policy, connection), "role")
+        if visit is not None and self.policy.who in (Who.PERSON, Who.ROLES):
+            self._require_factor(station, visit)
         if self.policy.subject != Subject.NONE:
             assert visit is not None  # noqa: S101  subjects are checked on routes for persons only
             with station.database.read() as session:
                 check_subject(session, visit, self.policy.subject, connection.path_params)
+
+    def _require_factor(self, station: Station, visit: Visit) -> None:
+        """Raise FactorNeededError where the person must set up a second factor first; badge and PIN stand apart."""
+        if visit.at_dock or self.route in _WITHOUT_FACTOR or not is_required(station.home, visit.viewer.roles):
+            return
+        with station.database.read() as session:
+            if not factors.has_factor(session, visit.person.person):
+                raise FactorNeededError("This role needs a second factor first")
 
 
 def about_of(policy: Policy, connection: HTTPConnection) -> str | None:

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from station.actions import access
 from station.actions.problems import ProblemError
-from station.api.auth import NotLoggedInError, RefusedError, address_of, current_visit, is_kiosk
+from station.api.auth import FactorNeededError, NotLoggedInError, RefusedError, address_of, current_visit, is_kiosk
 from station.api.context import Visit, station_of
 from station.api.guard import add_headers
 from station.api.pages import ErrorPage
@@ -61,6 +61,8 @@ def answer_station_error(request: Request, error: Exception) -> Response:
     visit = current_visit(request)
     if isinstance(error, NotLoggedInError):
         return _to_log_in(request, error)
+    if isinstance(error, FactorNeededError):
+        return _redirect(request, "/me")
     if isinstance(error, SlowDownError):
         return _answer(request, visit, 429, "slow_down")
     if isinstance(error, DeniedError) and visit is not None:
@@ -123,6 +125,10 @@ def _to_log_in(request: Request, error: NotLoggedInError) -> Response:
     target = f"/login?next={quote(path_of(request), safe='')}" if request.method == "GET" else "/login"
     if error.ended:
         target += ("&" if "?" in target else "?") + "ended=1"
+    return _redirect(request, target)
+
+
+def _redirect(request: Request, target: str) -> Response:
     if is_htmx(request):
         return Response(status_code=401, headers={"HX-Redirect": target})
     if _wants_page(request):

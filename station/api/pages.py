@@ -477,14 +477,29 @@ class AlarmsPage:
 
 
 @dataclass(frozen=True, slots=True)
+class FactorView:
+    """A person's second factor: whether it is there and must be; `secret` and `qr` while it waits for its first code.
+
+    `codes` are the recovery codes, right after they were made.
+    """
+
+    there: bool = False
+    required: bool = False
+    secret: str = ""
+    qr: Markup | None = None
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class MePage:
-    """me.html: who I am, where I am logged in, my password. `done`: password_changed, pin_set or None."""
+    """me.html: who I am, where I am logged in, my password. `done`: a code of that group, or None."""
 
     person: PersonView
     since: str
     strength: str
     session: str
     sessions: tuple[SessionView, ...]
+    factor: FactorView
     problem: str | None = None
     done: str | None = None
 

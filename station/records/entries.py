@@ -30,13 +30,13 @@ class Actor(Part):
 
     `person` None: the station itself, or somebody at its console (`via`), named by the operating system. `via` api: a
     program in the person's name; `session` is then its token's id (`token.issued`). A badge alone opens no session;
-    `badge_pin` is badge and PIN at the dock, and such a session only tags.
+    `badge_pin` is badge and PIN at the dock, and such a session only tags; `two_factors` password and one-time code.
     """
 
     person: str | None = None
     via: Literal["web", "console", "station", "api"]
     session: str | None = None
-    strength: Literal["password", "link", "badge", "badge_pin", "console", "token", "none"] = "none"
+    strength: Literal["password", "two_factors", "link", "badge", "badge_pin", "console", "token", "none"] = "none"
     os_user: str | None = None
 
 

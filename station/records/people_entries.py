@@ -67,13 +67,16 @@ AccountChange = Literal[
     "pin_locked",
     "card_given",
     "card_taken",
+    "factor_set",
+    "factor_removed",
 ]
 
 
 class AccountChanged(Entry):
     """A person's way in changed: a link was issued, a password chosen, the account closed or opened again.
 
-    At the dock: a PIN was chosen (`pin_set`), issued for one use, or locked by wrong tries; a card was given or taken.
+    A second factor was set up, or taken away. At the dock: a PIN was chosen (`pin_set`), issued for one use, or locked
+    by wrong tries; a card was given or taken.
     """
 
     TYPE: ClassVar[str] = "account.changed"

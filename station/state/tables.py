@@ -1,6 +1,7 @@
 """The tables of local state: what must survive a restart but is no evidence, and never leaves this machine.
 
-Guarantee: secrets are stored only as digests or password hashes. Times are text as `station.clock` writes them.
+Guarantee: secrets are stored only as digests or password hashes, but for those of second factors, which both sides
+have to compute with; they stay out of backups. Times are text as `station.clock` writes them.
 """
 
 from typing import Any, ClassVar
@@ -71,6 +72,25 @@ class Card(Table, table=True):
     card_hash: str = Field(primary_key=True)
     person: str = Field(unique=True)
     changed_at: str
+
+
+class Factor(Table, table=True):
+    """A person's second factor (RFC 6238): `secret` in base 32; it counts once `confirmed`; `step` is the last used."""
+
+    __tablename__: ClassVar[Any] = "state_factor"
+    person: str = Field(primary_key=True)
+    secret: str
+    confirmed: bool = False
+    step: int = 0
+    changed_at: str
+
+
+class RecoveryCode(Table, table=True):
+    """A code that stands once for a second factor whose device is lost."""
+
+    __tablename__: ClassVar[Any] = "state_recovery_code"
+    code_hash: str = Field(primary_key=True)
+    person: str = Field(index=True)
 
 
 class ConsoleCode(Table, table=True):

@@ -562,6 +562,7 @@ PROFILES = (
     ),
     station_pages.ProfileLine("our-own", "1", "本局自购记录仪", "verified", "mtp", False, False, True, 3),
 )
+FACTOR_QR = Markup(qr_svg("otpauth://totp/x:y?secret=JBSWY3DPEHPK3PXP"))  # noqa: S704
 SESSIONS = (
     SessionView(
         "s1", "zhangwei", "2026-11-22T10:15:00.000000Z", "2026-11-22T10:45:00.000000Z", "password", "192.0.2.17"
@@ -734,9 +735,12 @@ PAGES: dict[str, Shown] = {
     "recorders": Shown("recorders.html", pages.RecordersPage(RECORDERS, PEOPLE, quarantine=QUARANTINE), ADMIN, "/recorders"),
     "alarms": Shown("alarms.html", pages.AlarmsPage(ALARMS, "note_missing", "a1"), CLERK, "/alarms"),
     "alarms-none": Shown("alarms.html", pages.AlarmsPage(()), ADMIN, "/alarms"),
-    "me": Shown("me.html", pages.MePage(HANDLER, "2026-11-22T10:15:00.000000Z", "password", "s1", SESSIONS, None, "password_changed"), HANDLER, "/me"),
+    "me": Shown("me.html", pages.MePage(HANDLER, "2026-11-22T10:15:00.000000Z", "password", "s1", SESSIONS, pages.FactorView(), None, "password_changed"), HANDLER, "/me"),
     "health": Shown("health.html", pages.HealthPage(HEALTH), ADMIN, "/health"),
     "health-trouble": Shown("health.html", pages.HealthPage(TROUBLE), ADMIN, "/health"),
+    "me/factor": Shown("me.html", pages.MePage(ADMIN, "2026-11-22T10:15:00.000000Z", "password", "s1", SESSIONS[:1], pages.FactorView(required=True, secret="JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", qr=FACTOR_QR)), ADMIN, "/me"),
+    "me/factor-set": Shown("me.html", pages.MePage(ADMIN, "2026-11-22T10:15:00.000000Z", "two_factors", "s1", SESSIONS[:1], pages.FactorView(there=True, codes=tuple(f"ABCD-EFGH-JKL{n}" for n in range(2, 10))), done="factor_set"), ADMIN, "/me"),
+    "me/factor-due": Shown("me.html", pages.MePage(ADMIN, "2026-11-22T10:15:00.000000Z", "password", "s1", SESSIONS[:1], pages.FactorView(required=True), "factor_wrong"), ADMIN, "/me"),
     "station": Shown("station_rules.html", station_pages.RulesPage(rules.settings_in_force(Home(Path("/var/lib/evidence-station"), Settings(unit="城关区市场监督管理局", kiosk_addresses=("192.0.2.0/24",)))), load_rules(), rules.FIXED, rules.FIXED_FIGURES), ADMIN, "/station"),
     "station/slots": Shown("station_slots.html", station_pages.SlotsPage(tuple(station_pages.SlotLine(number, f"pci-0000:00:14.0-usb-0:{number}" if number < 5 else None, board) for number, board in enumerate(SLOTS, 1))), ADMIN, "/station/slots"),
     "station/slots-broken": Shown("station_slots.html", station_pages.SlotsPage((), "slots.toml: two ports have the same slot"), ADMIN, "/station/slots"),

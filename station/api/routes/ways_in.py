@@ -1,24 +1,27 @@
 """Logging in and out, single-use links, the first admin, language, one's own account."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import Form
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from station import i18n
-from station.actions import dock_entry, open_sessions
+from station.actions import dock_entry, open_sessions, second_factor
 from station.actions import login as ways
 from station.actions.problems import ProblemError
+from station.actions.receipt import qr_svg
 from station.api.auth import address_of, drop_cookie, set_cookie
 from station.api.context import Station, Visit, station_of, visit_of, visit_or_none
 from station.api.errors import SlowDownError
 from station.api.forms import local_page
-from station.api.pages import FirstPage, LoginPage, MePage, WelcomePage
+from station.api.pages import FactorView, FirstPage, LoginPage, MePage, WelcomePage
 from station.api.render import LOCALE_COOKIE, render
 from station.catalogue.people import person
 from station.records.terms import Role
+from station.state import factors
 
 # Where a person starts, by the first of these roles they hold.
 _HOMES = (
@@ -31,6 +34,7 @@ _HOMES = (
     (Role.AUDITOR, "/ledger"),
     (Role.ADMIN, "/people"),
 )
+_ISSUER = "Evidence station"
 _YEAR_SECONDS = 365 * 24 * 3600
 
 
@@ -58,13 +62,14 @@ def log_in(
     login: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
     next: Annotated[str, Form()] = "",
+    code: Annotated[str, Form()] = "",
 ) -> Response:
-    """Open a session by password."""
+    """Open a session by password, and a one-time code where the person has a second factor."""
     station, address = station_of(request), address_of(request)
     problem, status = "login_slow_down", 429
     if station.limits.try_password(login[:100], address):
         try:
-            opened = ways.log_in(station.custody, station.database, login, password, address)
+            opened = ways.log_in(station.custody, station.database, login, password, address, code[:40])
         except ProblemError as error:
             problem, status = error.code, 401
         else:
@@ -207,7 +212,9 @@ def set_pin(
     return _change_own(request, change, "pin_set")
 
 
-def _change_own(request: Request, change: Callable[[Station, Visit], None], done: str) -> Response:
+def _change_own(
+    request: Request, change: Callable[[Station, Visit], None], done: str, codes: Sequence[str] = ()
+) -> Response:
     """Change one's own way in by the present password, counted as a try of it."""
     station, visit = station_of(request), visit_of(request)
     if not station.limits.try_password(visit.person.login, address_of(request)):
@@ -216,10 +223,40 @@ def _change_own(request: Request, change: Callable[[Station, Visit], None], done
         change(station, visit)
     except ProblemError as error:
         return _me(request, error.code, None, 409)
-    return _me(request, None, done)
+    return _me(request, None, done, codes=codes)
 
 
-def _me(request: Request, problem: str | None, done: str | None, status: int = 200) -> Response:
+def begin_factor(request: Request, present: Annotated[str, Form()] = "") -> Response:
+    """Make the secret of a second factor, shown until its first code."""
+
+    def change(station: Station, visit: Visit) -> None:
+        second_factor.begin(station.database, visit.person.person, present)
+
+    return _change_own(request, change, "factor_begun")
+
+
+def confirm_factor(request: Request, code: Annotated[str, Form()] = "") -> Response:
+    """Let a second factor count by its first code, and show the recovery codes once."""
+    codes: list[str] = []
+
+    def change(station: Station, visit: Visit) -> None:
+        codes.extend(second_factor.confirm(station.custody, visit.actor, visit.person.person, code[:40]))
+
+    return _change_own(request, change, "factor_set", codes)
+
+
+def remove_factor(request: Request, present: Annotated[str, Form()] = "") -> Response:
+    """Take one's second factor away."""
+
+    def change(station: Station, visit: Visit) -> None:
+        second_factor.remove(station.custody, station.database, visit.actor, visit.person.person, present)
+
+    return _change_own(request, change, "factor_removed")
+
+
+def _me(
+    request: Request, problem: str | None, done: str | None, status: int = 200, codes: Sequence[str] = ()
+) -> Response:
     station, visit = station_of(request), visit_of(request)
     mine = open_sessions.open_sessions(station.database, station.idle, visit.person.person)
     page = MePage(
@@ -228,10 +265,26 @@ def _me(request: Request, problem: str | None, done: str | None, status: int = 2
         strength=visit.session.strength,
         session=visit.session.session,
         sessions=mine,
+        factor=_factor(station, visit, codes),
         problem=problem,
         done=done,
     )
     return render(request, "me.html", page, visit=visit, status=status)
+
+
+def _factor(station: Station, visit: Visit, codes: Sequence[str]) -> FactorView:
+    who = visit.person
+    with station.database.read() as session:
+        there, secret = factors.has_factor(session, who.person), factors.begun(session, who.person)
+    uri = factors.provisioning_uri(secret, who.login, station.home.settings.unit or _ISSUER) if secret else ""
+    qr = Markup(qr_svg(uri)) if uri else None  # noqa: S704  our own SVG, the text in it is squares
+    return FactorView(
+        there=there,
+        required=second_factor.is_required(station.home, who.roles),
+        secret=secret or "",
+        qr=qr,
+        codes=tuple(codes),
+    )
 
 
 def end_session(request: Request, session: str) -> Response:
@@ -261,6 +314,9 @@ ROUTES = (
     ("GET", "/me", me_page),
     ("POST", "/me/password", change_password),
     ("POST", "/me/pin", set_pin),
+    ("POST", "/me/factor", begin_factor),
+    ("POST", "/me/factor/confirm", confirm_factor),
+    ("POST", "/me/factor/remove", remove_factor),
     ("POST", "/me/sessions/end", end_other_sessions),
     ("POST", "/me/sessions/{session}/end", end_session),
 )

@@ -106,7 +106,7 @@ _GROUPS: dict[str, Iterable[str]] = {
     "transport": ("mass-storage", "mtp", "folder"),
     "import_column": {*importing_people.COLUMNS, *importing_recorders.COLUMNS},
     "import_outcome": get_args(importing.Outcome),
-    "strength": ("password", "link", "console", "token", "none"),
+    "strength": ("password", "two_factors", "link", "console", "token", "none"),
     "token_state": ("revoked", "until"),
     "hook_state": ("ok", "failing", "dead"),
     "media": ("video", "audio", "photo"),
