@@ -17,6 +17,7 @@ WITHHELD = (
     "person.",
     "session.",
     "token.",
+    "hook.",
     "backup.",
     "blob.",
     "disposal.",
