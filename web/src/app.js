@@ -6,3 +6,4 @@ import "./_dock-session.js";
 import "./_evidence-player.js";
 import "./_file-check.js";
 import "./_tagging.js";
+import "./_time-marks.js";
