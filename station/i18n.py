@@ -120,6 +120,11 @@ class Translator:
         hours, minutes = divmod(minutes, 60)
         return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
+    def position(self, position_ms: int) -> str:
+        """Return a moment of a clip, counted from its start, as the player shows it: `0:01:23.400`."""
+        seconds, ms = divmod(position_ms, 1000)
+        return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}.{ms:03}"
+
     def wait(self, seconds: int) -> str:
         """Return a time still to go, in words: `about 2 min`."""
         if seconds < 60:

@@ -13,7 +13,6 @@ from station.actions.amend import PLACE_CHARACTERS, acting_source, make_place
 from station.actions.problems import ProblemError
 from station.actions.targets import NewTarget, find_or_open, require_open
 from station.catalogue import checks
-from station.catalogue.clip_rows import load_proves
 from station.catalogue.clips import expand_recordings, visible_clips
 from station.catalogue.views import Viewer
 from station.config import Home
@@ -22,13 +21,14 @@ from station.database import Database, Session
 from station.digest import new_id
 from station.errors import DeniedError, NotFoundError
 from station.records.case_entries import ClipAmended, ClipBound, ClipClassified, ClipUnbound
-from station.records.entries import Actor, Entry, Place, Proof
+from station.records.entries import Actor, Entry, Place, Proof, TimeRange
 from station.records.terms import ClipStage, EnforcementStage, NoneReason, Role, Sensitivity, Source, TargetKind
 from station.state import undos
 from station.state.undos import Former
 
 CLIPS_AT_ONCE = 500
 PROVES_AT_ONCE = 20
+RANGES_AT_ONCE = 50  # of one thing proven
 BINDERS = frozenset({Role.OFFICER, Role.CLERK})
 
 
@@ -38,7 +38,8 @@ class BindRequest:
 
     `untagged_only` leaves out clips that are bound already.
 
-    `whole_recordings` takes all segments of each clip's recording. `sensitivity` None leaves each clip's class, an
+    `whole_recordings` takes all segments of each clip's recording, unless `proves` has ranges: those are of the one
+    clip named, so it is bound alone. `sensitivity` None leaves each clip's class, an
     empty `place` each clip's place; coordinates that a clip has stay beside the words.
     """
 
@@ -62,8 +63,9 @@ def bind(
     """Bind and return the bindings' ids; every clip gets one entry, all in one transaction.
 
     Raises DeniedError, NotFoundError when a clip or target is not there for this viewer, ProblemError (clips_missing,
-    too_many, proves_too_many, note_long, target_missing, reason_missing, target_closed, already_bound, has_target,
-    clip_disposed, secret_stays and those of `find_or_open`).
+    too_many, proves_too_many, ranges_too_many, ranges_one_clip,
+    range_backwards, range_beyond, note_long, target_missing, reason_missing, target_closed, already_bound,
+    has_target, clip_disposed, secret_stays and those of `find_or_open`).
     """
     if not viewer.roles & BINDERS:
         raise DeniedError("This role does not bind clips")
@@ -99,6 +101,7 @@ def _check_request(request: BindRequest) -> None:
         raise ProblemError("clips_missing", "No clip was chosen")
     if len(request.proves) > PROVES_AT_ONCE:
         raise ProblemError("proves_too_many", f"A binding states {PROVES_AT_ONCE} facts at most")
+    _check_ranges(request)
     if len(request.place) > PLACE_CHARACTERS:
         raise ProblemError("place_wrong", f"A place has {PLACE_CHARACTERS} characters at most")
     if len(request.note) > 1000:
@@ -109,6 +112,20 @@ def _check_request(request: BindRequest) -> None:
         raise ProblemError("target_missing", "No target was chosen")
 
 
+def _check_ranges(request: BindRequest) -> None:
+    ranges = _ranges(request)
+    if any(len(proof.ranges) > RANGES_AT_ONCE for proof in request.proves):
+        raise ProblemError("ranges_too_many", f"One thing is proven by {RANGES_AT_ONCE} ranges at most")
+    if ranges and len(set(request.clips)) > 1:
+        raise ProblemError("ranges_one_clip", "A time range is of one clip: bind the clips one by one")
+    if any(each.end_ms <= each.start_ms for each in ranges):
+        raise ProblemError("range_backwards", "A time range ends after it starts")
+
+
+def _ranges(request: BindRequest) -> tuple[TimeRange, ...]:
+    return tuple(each for proof in request.proves for each in proof.ranges)
+
+
 def _chosen_clips(session: Session, viewer: Viewer, request: BindRequest) -> tuple[str, ...]:
     asked = tuple(dict.fromkeys(request.clips))
     if len(asked) > CLIPS_AT_ONCE:
@@ -117,11 +134,17 @@ def _chosen_clips(session: Session, viewer: Viewer, request: BindRequest) -> tup
     missing = [clip for clip in asked if clip not in visible]
     if missing:
         raise NotFoundError(f"There is no clip {missing[0]}")
-    clips = expand_recordings(session, viewer, asked) if request.whole_recordings else asked
+    ranges = _ranges(request)
+    whole = request.whole_recordings and not ranges
+    clips = expand_recordings(session, viewer, asked) if whole else asked
     if len(clips) > CLIPS_AT_ONCE:
         raise ProblemError("too_many", f"{CLIPS_AT_ONCE} clips at most are bound at once")
-    if any(state.stage == ClipStage.DISPOSED for state in checks.clip_states(session, clips).values()):
+    states = checks.clip_states(session, clips).values()
+    if any(state.stage == ClipStage.DISPOSED for state in states):
         raise ProblemError("clip_disposed", "A clip that was disposed of can't be bound")
+    length_ms = min((state.duration_ms for state in states if state.duration_ms is not None), default=None)
+    if length_ms is not None and any(each.end_ms > length_ms for each in ranges):
+        raise ProblemError("range_beyond", f"A time range ends within the clip, which lasts {length_ms} ms")
     return clips
 
 
@@ -143,8 +166,9 @@ def _chosen_target(
 def _not_bound_yet(
     request: BindRequest, target: str | None, clips: Sequence[str], former: Sequence[checks.BindingState]
 ) -> list[str]:
-    """Leave out clips with the very same binding: a form sent twice binds once."""
-    wanted = (target, request.none_reason, request.stage, tuple(proof.text for proof in request.proves), request.note)
+    """Leave out clips with the very same binding: a form sent twice binds once; another range is another binding."""
+    proves = tuple((proof.text, tuple((r.start_ms, r.end_ms) for r in proof.ranges)) for proof in request.proves)
+    wanted = (target, request.none_reason, request.stage, proves, request.note)
     bound = {b.clip for b in former if (b.target, b.none_reason, b.stage, b.proves, b.note) == wanted}
     if request.kind == TargetKind.NONE:
         if any(binding.target is not None for binding in former):
@@ -241,12 +265,11 @@ def _remember(
 ) -> None:
     """Keep what the action replaces, so that it can be taken back as one."""
     replaced = [b for b in former if b.kind == TargetKind.NONE and b.clip in set(clips)]
-    proves = load_proves(session, [b.binding for b in replaced])
     changes = {
         b.clip: Former(
             b.clip,
             "none",
-            {"none_reason": b.none_reason, "stage": b.stage, "proves": proves.get(b.binding, []), "note": b.note},
+            {"none_reason": b.none_reason, "stage": b.stage, "proves": b.proves, "note": b.note},
             {},
         )
         for b in replaced

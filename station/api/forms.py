@@ -1,5 +1,7 @@
 """What people type, made into what actions take; nothing here trusts the browser's own checks."""
 
+import re
+import unicodedata
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
@@ -7,8 +9,10 @@ from zoneinfo import ZoneInfo
 
 from station import clock
 from station.actions.problems import ProblemError
+from station.records.entries import TimeRange
 
 Code = TypeVar("Code", bound=StrEnum)
+_POSITION = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,4}):)?(\d{1,6})(?:\.(\d{1,3}))?", re.ASCII)
 
 
 def local_page(target: str, otherwise: str = "/") -> str:
@@ -61,6 +65,30 @@ def _utc(moment: datetime) -> str:
         return clock.format_time(moment)
     except OverflowError as error:
         raise ProblemError("time_invalid", "That time is beyond the calendar") from error
+
+
+def range_typed(start: str, end: str) -> TimeRange | None:
+    """Return a stretch of a clip as typed (`00:01:23.4`, `1:23.4` or `83.4`), None if both are blank.
+
+    Raises ProblemError range_invalid, or range_backwards if it ends before it starts. Fractions go down to 1 ms.
+    """
+    if not start.strip() and not end.strip():
+        return None
+    made = TimeRange(start_ms=_position_ms(start), end_ms=_position_ms(end))
+    if made.end_ms <= made.start_ms:
+        raise ProblemError("range_backwards", f"{end!r} is not after {start!r}")
+    return made
+
+
+def _position_ms(text: str) -> int:
+    # NFKC: a Chinese input method types the full-width colon, point and figures.
+    found = _POSITION.fullmatch(unicodedata.normalize("NFKC", text).strip().replace("\N{IDEOGRAPHIC FULL STOP}", "."))
+    if found is None:
+        raise ProblemError("range_invalid", f"{text!r} is no time in a clip")
+    hours, minutes, seconds, fraction = found.groups(default="0")
+    if (found[2] is not None and int(seconds) >= 60) or (found[1] is not None and int(minutes) >= 60):
+        raise ProblemError("range_invalid", f"{text!r} has more than 59 minutes or seconds")
+    return (int(hours) * 3600 + int(minutes) * 60 + int(seconds)) * 1000 + int(fraction.ljust(3, "0"))
 
 
 def first_given(values: list[str]) -> str:

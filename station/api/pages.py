@@ -288,8 +288,20 @@ class FileView:
 
 
 @dataclass(frozen=True, slots=True)
+class RangeTyped:
+    """A row of a form: a stretch of a clip and what it proves, as typed or marked in the player."""
+
+    start: str = ""
+    end: str = ""
+    proves: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class BindPage:
-    """bind.html, dialog or page. `recordings` counts the recordings the clips belong to; `values` what was typed."""
+    """bind.html, dialog or page. `recordings` counts the recordings the clips belong to; `values` what was typed.
+
+    `ranges` are rows to fill in, the last one blank; none when several clips are bound, or one that does not last.
+    """
 
     clips: tuple[ClipRow, ...]
     recordings: int
@@ -303,6 +315,7 @@ class BindPage:
     """The kinds of target this person may open while binding: an officer never `case`."""
     problem: str | None = None
     values: dict[str, str] = field(default_factory=dict)
+    ranges: tuple[RangeTyped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from sqlmodel import Session, col, select
 
-from station.catalogue.clip_rows import chunks
+from station.catalogue.clip_rows import Proven, chunks, load_proves
 from station.catalogue.folding import fold_number
 from station.catalogue.reviews import locked_clips
-from station.catalogue.tables import Binding, Clip, Companion, Handler, Holding, Person, Proves, Recorder, Target
+from station.catalogue.tables import Binding, Clip, Companion, Handler, Holding, Person, Recorder, Target
 from station.catalogue.views import Viewer
 from station.catalogue.visibility import visible_target
 from station.errors import NotFoundError
@@ -31,6 +31,7 @@ class ClipState:
     latitude: str | None
     longitude: str | None
     datum: str | None
+    duration_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class TargetState:
 
 @dataclass(frozen=True, slots=True)
 class BindingState:
-    """A binding in force; `proves` are the texts only."""
+    """A binding in force; `proves` are texts, each with its ranges (start_ms, end_ms), the end exclusive."""
 
     binding: str
     action: str
@@ -75,7 +76,7 @@ class BindingState:
     target: str | None
     none_reason: str | None
     stage: str | None
-    proves: tuple[str, ...]
+    proves: tuple[Proven, ...]
     note: str
 
 
@@ -104,6 +105,7 @@ def clip_states(session: Session, clips: Sequence[str]) -> dict[str, ClipState]:
                 row.latitude,
                 row.longitude,
                 row.datum,
+                row.duration_ms,
             )
     return found
 
@@ -167,11 +169,7 @@ def binding_state(session: Session, binding: str) -> BindingState | None:
 
 
 def _bindings(session: Session, rows: list[Binding]) -> list[BindingState]:
-    ids = [row.binding for row in rows]
-    texts: dict[str, list[str]] = {each: [] for each in ids}
-    proofs = select(Proves.binding, Proves.text).where(col(Proves.binding).in_(ids)).order_by(col(Proves.position))
-    for binding, text in session.exec(proofs):
-        texts[binding].append(text)
+    proves = load_proves(session, [row.binding for row in rows])
     return [
         BindingState(
             row.binding,
@@ -181,7 +179,7 @@ def _bindings(session: Session, rows: list[Binding]) -> list[BindingState]:
             row.target,
             row.none_reason,
             row.stage,
-            tuple(texts[row.binding]),
+            tuple(proves.get(row.binding, ())),
             row.note,
         )
         for row in rows

@@ -259,6 +259,43 @@ def test_a_clip_of_varying_rate_is_stepped_by_its_real_frames(browse: Callable[.
     expect(number).to_contain_text("第 2 帧")
 
 
+def test_marks_in_the_player_become_a_range_that_plays(browse: Callable[..., Page], served: Served) -> None:
+    page = browse()
+    enter(page, served, "chen")
+    page.goto("/clips?important=yes")
+    page.locator(".clip a.look").first.click()
+    expect(page.locator("[data-frame='1']")).to_be_enabled()
+    page.locator("h1").click()
+    page.keyboard.press(".")
+    expect(page.locator("[data-time]")).to_have_text("0:00:00.040")
+    page.keyboard.press("i")
+    for time in ("0.080", "0.120"):
+        page.keyboard.press(".")
+        expect(page.locator("[data-time]")).to_have_text(f"0:00:0{time}")
+    page.keyboard.press("o")  # to the end of the picture shown, which lasts until the next: see FOOTAGE
+    marks = page.locator("time-marks")
+    expect(marks.locator("[name=range_start]")).to_have_value("0:00:00.040")
+    expect(marks.locator("[name=range_end]")).to_have_value("0:00:00.280")
+    page.keyboard.type("当事人签收")
+    page.keyboard.press("Enter")
+    dialog = page.locator("#dialog")
+    expect(dialog.locator("[name=range_proves]").first).to_have_value("当事人签收")
+    dialog.locator("label", has_text="检查任务").first.click()
+    dialog.locator(".panel[data-panel=task] summary").click()
+    dialog.locator(".panel[data-panel=task] input[name=new_title]").fill("签收核对")
+    dialog.locator("button.main").click()
+    expect(dialog.locator("[data-bound] h2")).to_contain_text("已关联")
+    page.reload()
+    link = page.locator("[data-play='40,280']")
+    expect(link).to_have_text("0:00:00.040–0:00:00.280")
+    video = page.locator("evidence-player video")
+    link.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('evidence-player').end === undefined")
+    expect(video).to_have_js_property("paused", True)
+    assert 0.2 < video.evaluate("video => video.currentTime") < 1
+
+
 def test_a_clip_is_amended_in_place_and_its_history_tells_it(browse: Callable[..., Page], served: Served) -> None:
     page = browse()
     enter(page, served, "chen")

@@ -1,7 +1,7 @@
 // <evidence-player>: the browser's own player with keys and speeds for people who watch hours of footage, and steps
 // from picture to picture by the times that the pictures really have (station/derive/frames.py).
 
-import { middle, numberAt, readTimes } from "./_frame-times.js";
+import { clock, middle, numberAt, readTimes } from "./_frame-times.js";
 
 const speeds = [0.25, 0.5, 1, 1.5, 2, 4];
 
@@ -19,12 +19,19 @@ class EvidencePlayer extends HTMLElement {
     for (const name of ["timeupdate", "seeking", "seeked", "loadedmetadata"]) this.video.addEventListener(name, () => this.showAt());
     this.follow();
     if (this.dataset.frames) this.loadTimes();
+    this.video.addEventListener("seeking", () => this.leave());
+    this.video.addEventListener("timeupdate", () => this.stopAtEnd(this.video.currentTime));
+    this.video.addEventListener("loadedmetadata", () => this.playAddressed(), { once: true });
+    if (this.video.readyState) this.playAddressed();
+    this.clicks = (event) => this.clicked(event);
+    document.addEventListener("click", this.clicks);
     this.keys = (event) => this.key(event);
     document.addEventListener("keydown", this.keys);
   }
 
   disconnectedCallback() {
     document.removeEventListener("keydown", this.keys);
+    document.removeEventListener("click", this.clicks);
   }
 
   async loadTimes() {
@@ -46,7 +53,10 @@ class EvidencePlayer extends HTMLElement {
     if (!this.video.requestVideoFrameCallback) return;
     this.video.requestVideoFrameCallback((now, { mediaTime }) => {
       if (!this.isConnected) return;
-      if (!this.video.paused) this.showAt(mediaTime);
+      if (!this.video.paused) {
+        this.showAt(mediaTime);
+        this.stopAtEnd(mediaTime);
+      }
       this.follow();
     });
   }
@@ -55,9 +65,7 @@ class EvidencePlayer extends HTMLElement {
     const number = this.times ? numberAt(this.times, seconds) : -1;
     const shown = number < 0 ? seconds : this.times[number];
     const ms = Math.max(0, Math.round(shown * 1000));
-    const two = (value) => String(Math.floor(value)).padStart(2, "0");
-    const clock = `${Math.floor(ms / 3600000)}:${two((ms / 60000) % 60)}:${two((ms / 1000) % 60)}.${String(ms % 1000).padStart(3, "0")}`;
-    this.at.querySelector("[data-time]").textContent = clock;
+    this.at.querySelector("[data-time]").textContent = clock(ms);
     if (number < 0) return;
     const words = this.at.dataset.words.replace("{number}", number + 1).replace("{count}", this.times.length);
     this.at.querySelector("[data-number]").textContent = words;
@@ -70,6 +78,55 @@ class EvidencePlayer extends HTMLElement {
     const number = numberAt(this.times, this.video.currentTime) + direction;
     const next = Math.max(0, Math.min(this.times.length - 1, number));
     this.video.currentTime = middle(this.times, next, this.video.duration);
+  }
+
+  // Where the picture on the screen begins ("start") or ends ("end"), in ms. Rounded up, so that the moment is never
+  // one of the picture before, and what ends here is what the next one begins with.
+  edge(side) {
+    this.video.pause();
+    if (!this.times) return Math.round(this.video.currentTime * 1000);
+    const number = numberAt(this.times, this.video.currentTime) + (side === "end" ? 1 : 0);
+    const seconds = number < this.times.length ? this.times[number] : this.video.duration;
+    return Math.max(0, Math.ceil(seconds * 1000 - 1e-6));
+  }
+
+  clicked(event) {
+    const link = event.target.closest("a[data-play]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    this.play(...link.dataset.play.split(",").map(Number));
+  }
+
+  // A page opened at one of its ranges: #t=1.5,3.2 (W3C Media Fragments URI 1.0, section 4.2.1).
+  playAddressed() {
+    const found = /^#t=(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)$/.exec(location.hash);
+    if (found) this.play(found[1] * 1000, found[2] * 1000);
+  }
+
+  // Play one stretch, in ms; a browser that plays nothing unasked stays at its start.
+  async play(start, end) {
+    this.video.pause();
+    this.from = start / 1000 + 0.0005;
+    this.end = end / 1000;
+    this.video.currentTime = this.from;
+    this.video.scrollIntoView({ block: "nearest" });
+    this.video.focus({ preventScroll: true });
+    try {
+      await this.video.play();
+    } catch (error) {
+      console.info("it does not play by itself", error);
+    }
+  }
+
+  // Whoever goes elsewhere is not held to the end of the stretch.
+  leave() {
+    if (this.end !== undefined && Math.abs(this.video.currentTime - this.from) > 0.001) this.end = undefined;
+  }
+
+  stopAtEnd(seconds) {
+    if (this.end === undefined || seconds < this.end - 0.001) return;
+    this.end = undefined;
+    this.video.pause();
   }
 
   fail() {

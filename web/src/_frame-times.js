@@ -15,6 +15,12 @@ export function readTimes({ base: [numerator, denominator], first, runs }) {
   return times;
 }
 
+// A moment as people read it, to the millisecond: 0:01:23.400.
+export function clock(ms) {
+  const two = (value) => String(Math.floor(value)).padStart(2, "0");
+  return `${Math.floor(ms / 3600000)}:${two((ms / 60000) % 60)}:${two((ms / 1000) % 60)}.${String(ms % 1000).padStart(3, "0")}`;
+}
+
 // The picture shown at a moment: the last that has begun. A microsecond of grace is for the browser's own rounding.
 export function numberAt(times, seconds) {
   let low = 0;

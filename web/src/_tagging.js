@@ -69,7 +69,7 @@ class TaggingForm extends HTMLElement {
     }
     const proves = data.getAll("proves").filter(Boolean);
     data.delete("proves");
-    if (data.get("kind") === "none") data.delete("stage");
+    if (data.get("kind") === "none") for (const name of ["stage", "range_start", "range_end", "range_proves"]) data.delete(name);
     else for (const words of proves) data.append("proves", words);
   }
 }

@@ -8,3 +8,4 @@ import "./_evidence-player.js";
 import "./_file-check.js";
 import "./_muted-preview.js";
 import "./_tagging.js";
+import "./_time-marks.js";

@@ -1,5 +1,6 @@
 """今日标记 and binding clips to what they belong to."""
 
+from itertools import islice, zip_longest
 from typing import Annotated
 
 from fastapi import Form, Query
@@ -9,12 +10,12 @@ from starlette.responses import RedirectResponse, Response
 
 from station import clock
 from station.actions import targets
-from station.actions.bind import CLIPS_AT_ONCE, BindRequest, bind, unbind
+from station.actions.bind import CLIPS_AT_ONCE, PROVES_AT_ONCE, RANGES_AT_ONCE, BindRequest, bind, unbind
 from station.actions.problems import ProblemError
 from station.api.auth import require_clips, require_target
 from station.api.context import Station, Visit, station_of, visit_of
-from station.api.forms import choice, first_given, local_page
-from station.api.pages import BindPage, BoundView, TodayPage
+from station.api.forms import choice, first_given, local_page, range_typed
+from station.api.pages import BindPage, BoundView, RangeTyped, TodayPage
 from station.api.phrases import PHRASES
 from station.api.render import is_htmx, render
 from station.api.routes.clips import back_to_clip, list_posters, show_clip
@@ -25,7 +26,7 @@ from station.catalogue.overview import tagged_since
 from station.catalogue.targets import find_targets, recent_targets
 from station.catalogue.visibility import as_roles
 from station.digest import is_id
-from station.records.entries import Proof
+from station.records.entries import Proof, TimeRange
 from station.records.terms import EnforcementStage, NoneReason, Role, Sensitivity, TargetKind
 from station.state.sessions import DOCK_IDLE
 
@@ -70,12 +71,32 @@ def show_today(request: Request, action: str, route: str, problem: str | None = 
     return render(request, "today.html", page, visit=visit, status=200 if problem is None else 409)
 
 
-def bind_page(request: Request, clip: Annotated[list[str] | None, Query()] = None) -> Response:
-    """Show the form that binds the clips chosen."""
-    return _bind_form(request, tuple(dict.fromkeys(clip or ())), {}, None)
+def bind_page(
+    request: Request,
+    clip: Annotated[list[str] | None, Query()] = None,
+    range_start: Annotated[list[str] | None, Query()] = None,
+    range_end: Annotated[list[str] | None, Query()] = None,
+    range_proves: Annotated[list[str] | None, Query()] = None,
+) -> Response:
+    """Show the form that binds the clips chosen, with the ranges marked in a player."""
+    ranges = _rows(range_start, range_end, range_proves)
+    return _bind_form(request, tuple(dict.fromkeys(clip or ())), {}, None, ranges)
 
 
-def _bind_form(request: Request, clips: tuple[str, ...], values: dict[str, str], problem: str | None) -> Response:
+def _rows(starts: list[str] | None, ends: list[str] | None, proves: list[str] | None) -> tuple[RangeTyped, ...]:
+    """Return the rows in which something was typed; a browser sends the three fields of each row in order."""
+    rows = zip_longest(starts or (), ends or (), proves or (), fillvalue="")
+    typed = (RangeTyped(start.strip(), end.strip(), " ".join(text.split())) for start, end, text in rows)
+    return tuple(islice((row for row in typed if row != RangeTyped()), RANGES_AT_ONCE * PROVES_AT_ONCE))
+
+
+def _bind_form(
+    request: Request,
+    clips: tuple[str, ...],
+    values: dict[str, str],
+    problem: str | None,
+    ranges: tuple[RangeTyped, ...] = (),
+) -> Response:
     station, visit = station_of(request), visit_of(request)
     clips = chosen_clips(station, visit, clips)
     with station.database.read() as session:
@@ -93,6 +114,7 @@ def _bind_form(request: Request, clips: tuple[str, ...], values: dict[str, str],
         may_open=targets.may_open(visit.viewer),
         problem=problem or (None if rows else "clips_missing"),
         values=values,
+        ranges=(*ranges, RangeTyped()) if ranges or (len(rows) == 1 and rows[0].duration_ms) else (),
     )
     template = "bind_dialog.html" if is_htmx(request) else "bind.html"
     return render(request, template, page, visit=visit, status=200 if problem is None else 409)
@@ -116,6 +138,9 @@ def bind_clips(
     none_reason: Annotated[str, Form()] = "",
     stage: Annotated[str, Form()] = "",
     proves: Annotated[list[str] | None, Form()] = None,
+    range_start: Annotated[list[str] | None, Form()] = None,
+    range_end: Annotated[list[str] | None, Form()] = None,
+    range_proves: Annotated[list[str] | None, Form()] = None,
     note: Annotated[str, Form()] = "",
     place: Annotated[str, Form()] = "",
     sensitivity: Annotated[str, Form()] = "",
@@ -128,6 +153,7 @@ def bind_clips(
     number, title = first_given(new_number or []), first_given(new_title or [])
     values = {"kind": kind, "target": target, "new_number": number, "new_title": title, "none_reason": none_reason}
     values |= {"stage": stage, "note": note, "place": place, "sensitivity": sensitivity}
+    ranges = _rows(range_start, range_end, range_proves)
     try:
         request_made = compose_request(
             station,
@@ -135,11 +161,12 @@ def bind_clips(
             clips,
             values,
             proves=proves or [],
+            ranges=ranges,
             whole_recordings=bool(whole_recordings),
         )
         bindings = bind(station.custody, station.database, station.home, visit.viewer, visit.actor, request_made)
     except ProblemError as error:
-        return _bind_form(request, clips, values, error.code)
+        return _bind_form(request, clips, values, error.code, ranges)
     if not is_htmx(request):
         return RedirectResponse(local_page(next, "/clips"), 303)
     with station.database.read() as session:
@@ -163,6 +190,7 @@ def compose_request(
     values: dict[str, str],
     *,
     proves: list[str],
+    ranges: tuple[RangeTyped, ...] = (),
     whole_recordings: bool = True,
     untagged_only: bool = False,
 ) -> BindRequest:
@@ -180,7 +208,7 @@ def compose_request(
         new=targets.NewTarget(kind, number, title) if _is_new(kind, target, number, title) else None,
         none_reason=choice(values["none_reason"], NoneReason),
         stage=choice(values["stage"], EnforcementStage),
-        proves=_proofs(proves),
+        proves=_proofs(proves, ranges),
         note=values["note"].strip(),
         place=values["place"].strip(),
         sensitivity=choice(values["sensitivity"], Sensitivity),
@@ -200,10 +228,19 @@ def _is_new(kind: TargetKind, target: str, number: str, title: str) -> bool:
     return not target and kind != TargetKind.NONE and bool(number if kind == TargetKind.CASE else title)
 
 
-def _proofs(texts: list[str]) -> tuple[Proof, ...]:
-    wanted = dict.fromkeys(" ".join(text.split()) for text in texts)
+def _proofs(texts: list[str], rows: tuple[RangeTyped, ...]) -> tuple[Proof, ...]:
+    """Return what is proven, each text once with all its ranges in order of time; raises ProblemError."""
+    wanted: dict[str, set[tuple[int, int]]] = {text: set() for each in texts if (text := " ".join(each.split()))}
+    for row in rows:
+        stretch = range_typed(row.start, row.end)
+        if not row.proves:
+            raise ProblemError("range_unsaid", "A time range needs words on what it proves")
+        wanted.setdefault(row.proves, set()).update({(stretch.start_ms, stretch.end_ms)} if stretch else ())
     try:
-        return tuple(Proof(text=text) for text in wanted if text)
+        return tuple(
+            Proof(text=text, ranges=tuple(TimeRange(start_ms=start, end_ms=end) for start, end in sorted(ranges)))
+            for text, ranges in wanted.items()
+        )
     except ValidationError as error:
         raise ProblemError("proves_long", "What a clip proves has 500 characters at most") from error
 

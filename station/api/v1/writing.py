@@ -83,8 +83,8 @@ class RangeGiven(Given):
 
     @model_validator(mode="after")
     def _forward(self) -> "RangeGiven":
-        if self.end_ms < self.start_ms:
-            raise ValueError("a range ends where it starts, or later")
+        if self.end_ms <= self.start_ms:
+            raise ValueError("a range ends after it starts")
         return self
 
 
@@ -92,7 +92,7 @@ class ProofGiven(Given):
     """What a recording proves (证明对象), and where in it."""
 
     text: Annotated[Line, StringConstraints(min_length=1, max_length=500)]
-    ranges: list[RangeGiven] = Field(default=[], max_length=50)
+    ranges: list[RangeGiven] = Field(default=[], max_length=bind.RANGES_AT_ONCE)
 
 
 class BindingGiven(Given):

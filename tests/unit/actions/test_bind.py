@@ -11,7 +11,7 @@ from station.catalogue.clips import clip_digest
 from station.catalogue.views import Viewer
 from station.errors import DeniedError, NotFoundError
 from station.records.case_entries import ClipAmended, ClipBound, ClipClassified, ClipUnbound, TargetOpened
-from station.records.entries import Proof
+from station.records.entries import Proof, TimeRange
 from station.records.terms import EnforcementStage, NoneReason, Role, Sensitivity, Source, TargetKind
 from tests.fakes.stations import FakeStation
 
@@ -344,3 +344,53 @@ def test_a_place_too_long_binds_nothing(station: FakeStation) -> None:
         do_bind(station, clerk, request)
     assert refused.value.code == "place_wrong"
     assert station.entries("clip.bound") == []
+
+
+def shown(*ranges: tuple[int, int]) -> tuple[Proof, ...]:
+    return (Proof(text="当事人签收", ranges=tuple(TimeRange(start_ms=start, end_ms=end) for start, end in ranges)),)
+
+
+def test_another_range_of_a_clip_is_no_repetition(station: FakeStation) -> None:
+    clerk = station.person("chen", Role.CLERK)
+    clip = station.clip()
+    case = open_one(station, clerk)
+    for proves in (shown(), shown((0, 500)), shown((500, 900))):
+        do_bind(station, clerk, BindRequest((clip,), TargetKind.CASE, target=case, proves=proves))
+    with pytest.raises(ProblemError) as refused:
+        do_bind(station, clerk, BindRequest((clip,), TargetKind.CASE, target=case, proves=shown((0, 500))))
+    assert refused.value.code == "already_bound"
+    assert [entry.text.proves for entry in station.entries("clip.bound")] == [
+        shown(),
+        shown((0, 500)),
+        shown((500, 900)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ranges", "code"),
+    [
+        (((500, 500),), "range_backwards"),
+        (((900, 500),), "range_backwards"),
+        (((0, 86_400_000),), "range_beyond"),
+        (tuple((n, n + 1) for n in range(51)), "ranges_too_many"),
+    ],
+)
+def test_a_range_that_is_not_in_the_clip_is_refused(
+    station: FakeStation, ranges: tuple[tuple[int, int], ...], code: str
+) -> None:
+    clerk = station.person("chen", Role.CLERK)
+    clip = station.clip()
+    new = NewTarget(TargetKind.CASE, "A-2026-1")
+    with pytest.raises(ProblemError) as refused:
+        do_bind(station, clerk, BindRequest((clip,), TargetKind.CASE, new=new, proves=shown(*ranges)))
+    assert refused.value.code == code
+    assert station.entries("clip.bound") == []
+
+
+def test_a_range_is_of_one_clip(station: FakeStation) -> None:
+    clerk = station.person("chen", Role.CLERK)
+    clips = (station.clip(), station.clip())
+    new = NewTarget(TargetKind.CASE, "A-2026-1")
+    with pytest.raises(ProblemError) as refused:
+        do_bind(station, clerk, BindRequest(clips, TargetKind.CASE, new=new, proves=shown((0, 500))))
+    assert refused.value.code == "ranges_one_clip"

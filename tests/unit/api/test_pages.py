@@ -81,6 +81,47 @@ def test_binding_from_the_dialog_answers_with_what_was_done(station: FakeStation
     assert len(entries) == 2 and [proof.text for proof in entries[0].text.proves] == ["现场"]
 
 
+def test_ranges_of_one_thing_proven_are_sealed_together(station: FakeStation, browse: Browse) -> None:
+    clip = station.clip()
+    client = browse(station.person("chen", Role.CLERK))
+    form = {
+        "clip": [clip],
+        "kind": "case",
+        "new_number": ["A-1"],
+        "proves": ["签收"],
+        "range_start": ["0.9", "00:00:00.2", "0", ""],
+        "range_end": ["00：00：01", "0:00.5", "0.1", ""],
+        "range_proves": ["签收", " 签收 ", "到场", ""],
+    }
+    assert client.post("/bind", data=form, headers=HTMX).status_code == 200
+    (entry,) = station.entries("clip.bound")
+    said = [(proof.text, [(each.start_ms, each.end_ms) for each in proof.ranges]) for proof in entry.text.proves]
+    assert said == [("签收", [(200, 500), (900, 1000)]), ("到场", [(0, 100)])]
+    assert "0:00:00.200–0:00:00.500" in client.get(f"/clips/{clip}").text
+    assert f"/clips/{clip}#t=0.2,0.5" in client.get(f"/cases/{entry.fact.target}").text
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "proves", "words"),
+    [
+        ("0:00:01", "0:00:00.5", "签收", "须晚于起始时间"),
+        ("0:00:01", "9:00:00", "签收", "超出了本段音像的时长"),
+        ("0:00:01", "", "签收", "格式如 00:01:23.4"),
+        ("1:75", "2:00", "签收", "格式如 00:01:23.4"),
+        ("0:00:00", "0:00:01", "", "请填写时间段的证明对象"),
+    ],
+)
+def test_a_bad_range_comes_back_as_typed_with_what_is_wrong(
+    station: FakeStation, browse: Browse, start: str, end: str, proves: str, words: str
+) -> None:
+    clip = station.clip()
+    client = browse(station.person("chen", Role.CLERK))
+    form = {"clip": [clip], "kind": "case", "new_number": ["A-1"], "range_start": [start], "range_end": [end]}
+    answer = client.post("/bind", data=form | {"range_proves": [proves]}, headers=HTMX)
+    assert answer.status_code == 409 and words in answer.text and f'value="{start}"' in answer.text
+    assert station.entries("clip.bound") == []
+
+
 def test_a_mistake_in_the_dialog_comes_back_with_what_was_typed(station: FakeStation, browse: Browse) -> None:
     clip = station.clip()
     client = browse(station.person("chen", Role.CLERK))
