@@ -171,8 +171,10 @@ class FakeStation:
         whole: bool = True,
         playable: str = "original",
         poster: bool = True,
+        recorded_at: str = RECORDED_AT,
+        police_number: str | None = None,
     ) -> str:
-        """Take in a clip of the recorder docked last and return its id."""
+        """Take in a clip of the recorder docked last and return its id; its name may tell a police number."""
         self._count += 1
         content = content or f"film {self._count} of {self.recorder}".encode() * 50
         sha256 = hashlib.sha256(content).hexdigest()
@@ -189,12 +191,12 @@ class FakeStation:
             media="video",
             container="mov",
             readback="direct",
-            recorded_at=RECORDED_AT,
+            recorded_at=recorded_at,
             time_trust=TimeTrust.PLAIN,
         )
         name = f"{self._count:04}.MP4"
         raw = RawName(raw=name.encode().hex(), encoding="ascii", text=name)
-        names = ClipNames(path=(raw,), volume=0, address=self._count, times=RawTimes())
+        names = ClipNames(path=(raw,), volume=0, address=self._count, times=RawTimes(), police_number=police_number)
         entries: list[Entry] = [
             ClipIngested(fact=fact, names=names) if whole else ClipIncomplete(fact=fact, names=names)
         ]
