@@ -1,352 +1,415 @@
-"""Seven situations of a working day, played as those in them would, by keyboard or touch, in 中文 or English."""
+"""Seven situations from the field, played through by those concerned: in both languages, by keyboard and by touch."""
 
-import socket
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from threading import Thread
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from station.actions import amend, bind, dock_entry, targets
-from station.actions.targets import NewTarget
+from station import clock
+from station.actions import dock_entry
+from station.actions.bind import BindRequest, bind
+from station.actions.targets import NewTarget, open_target
+from station.board import slot_meter
 from station.catalogue.views import Viewer
 from station.records.entries import Proof
 from station.records.terms import EnforcementStage, Role, TargetKind
+from station.state import checks
 from tests.browser.conftest import chromium
-from tests.fakes.stations import CONSOLE, PASSWORD, FakeStation, memory_station
+from tests.browser.desks import PHONE, TABLET, Desks, choose, press, serve_in_memory, write
+from tests.fakes.stations import CONSOLE, PASSWORD, FakeStation
 
 pytestmark = pytest.mark.browser
 __all__ = ["chromium"]
-Sit = Callable[..., Page]
-
-
-@dataclass
-class Town:
-    """A served station."""
-
-    station: FakeStation
-    address: str
-
-    def case(self, clerk: Viewer, number: str, *handlers: Viewer) -> str:
-        wanted = NewTarget(TargetKind.CASE, number, "占道经营", tuple(each.person for each in handlers))
-        actor = self.station.session(clerk)[1]
-        return targets.open_target(self.station.custody, self.station.home, clerk, actor, wanted)
-
-    def bound(self, clerk: Viewer, case: str, *clips: str) -> None:
-        """Bind clips to a case so that no field is missing."""
-        actor = self.station.session(clerk)[1]
-        wanted = bind.BindRequest(
-            clips=clips,
-            kind=TargetKind.CASE,
-            target=case,
-            stage=EnforcementStage.ON_SITE,
-            proves=(Proof(text="当事人现场陈述"),),
-            place="人民路1号",
-        )
-        bind.bind(self.station.custody, self.station.database, self.station.home, clerk, actor, wanted)
-        for clip in clips:
-            given = amend.Amendment("collector", collector_name="张伟")
-            amend.amend(self.station.custody, clerk, actor, clip, given)
-
-
-@pytest.fixture(scope="module")
-def town() -> Iterator[Town]:
-    with socket.create_server(("127.0.0.1", 0)) as listening:  # who connects before the server runs waits
-        listen = f"127.0.0.1:{listening.getsockname()[1]}"
-        with memory_station(listen=listen) as station:
-            config = uvicorn.Config(station.create_app(), log_level="error", timeout_graceful_shutdown=1)
-            server = uvicorn.Server(config)
-            serving = Thread(target=server.run, kwargs={"sockets": [listening]})
-            serving.start()
-            try:
-                yield Town(station, f"http://{listen}")
-            finally:
-                server.should_exit = True
-                serving.join()
+NUMBER, OTHER_NUMBER = "冀石城市监处罚〔2026〕131号", "冀石城市监处罚〔2026〕140号"
+PIN, BADGE, OTHER_BADGE = "4826", "018233", "018240"
+SERIAL = "T-1"
 
 
 @pytest.fixture
-def sit(chromium: Browser, town: Town) -> Iterator[Sit]:
-    """Yield what seats somebody at a screen of their own: `touch` is a tablet, else there is a keyboard."""
-    contexts: list[BrowserContext] = []
-
-    def sit(viewer: Viewer | None, *, english: bool = False, touch: bool = False) -> Page:
-        context = chromium.new_context(
-            base_url=town.address,
-            locale="en" if english else "zh-CN",
-            has_touch=touch,
-            viewport={"width": 1024, "height": 768},
-        )
-        context.set_default_timeout(15_000)
-        contexts.append(context)
-        cookies = {"station_locale": "en" if english else "zh_CN"}
-        if viewer is not None:
-            cookies["station_session"] = town.station.session(viewer)[0]
-        context.add_cookies([{"name": name, "value": cookies[name], "url": town.address} for name in cookies])
-        return context.new_page()
-
-    yield sit
-    for context in contexts:
-        context.close()
+def desks(chromium: Browser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desks]:
+    """Yield a station with desks; nothing is docked yet."""
+    with serve_in_memory() as (station, address):
+        made = Desks(station, address, chromium, monkeypatch)
+        yield made
+        made.leave()
+        assert made.complaints == []
 
 
-def test_the_number_comes_three_days_later(town: Town, sit: Sit) -> None:
-    station = town.station
-    zhang, chen = station.person("a-zhang", Role.OFFICER), station.person("a-chen", Role.CLERK)
-    station.take_in_recorder(zhang)
-    clip = station.clip()
-    page = sit(zhang)
-    page.goto("/today")
-    page.locator("#kind-case").focus()
-    page.keyboard.press("ArrowRight")
-    page.locator(".panel[data-panel=matter] summary").focus()
-    page.keyboard.press("Enter")
-    page.keyboard.press("Tab")
-    page.keyboard.type("裕华路早市占道经营")
+def open_case(station: FakeStation, number: str, *handlers: Viewer) -> str:
+    by = station.person(f"opens{number[-4:-1]}", Role.CLERK)
+    wanted = NewTarget(TargetKind.CASE, number, "", tuple(each.person for each in handlers))
+    return open_target(station.custody, station.home, by, CONSOLE, wanted)
+
+
+def give_pin(station: FakeStation, officer: Viewer, badge: str) -> None:
+    start = dock_entry.issue_start_pin(station.custody, CONSOLE, officer.person)
+    dock_entry.enter(
+        station.custody, station.database, badge=badge, pin=start, chosen=PIN, again=PIN, address="127.0.0.1"
+    )
+
+
+def put_in_slot(station: FakeStation, slot: int, recorder: str) -> None:
+    with slot_meter(station.home.run, slot, station.home.settings.slots, lambda _line: None) as meter:
+        meter.update(state="done", recorder=recorder, recorder_name=SERIAL, force=True)
+
+
+def test_the_number_comes_three_days_later(desks: Desks) -> None:
+    """Chinese, by keyboard."""
+    station = desks.station
+    officer, clerk = station.person("wang", Role.OFFICER), station.person("chen", Role.CLERK)
+    station.take_in_recorder(officer)
+    clips = [station.clip(), station.clip()]
+
+    page = desks.sit(officer, "/today")
+    choose(page.locator("input[name=kind][value=matter]"))
+    panel = page.locator("[data-panel=matter]")
+    press(panel.locator("summary"))
+    write(panel.locator("input[name=new_title]"), "中山路无证摊点")
+    choose(page.locator("input[name=stage][value=on_site]"))
+    write(page.locator("input[name=place]"), "中山路 12 号")
     page.keyboard.press("Control+Enter")
-    expect(page.locator(".recording")).to_have_count(0)
-    desk = sit(chen)
-    desk.goto("/cases?kind=matter")
-    desk.locator("a", has_text="待立案").first.click()
-    desk.locator("summary", has_text="处理待立案事项").focus()
-    desk.keyboard.press("Enter")
-    desk.locator("input[name=number]").fill("冀市监处罚〔2026〕201号")
-    desk.keyboard.press("Enter")
-    expect(desk.locator("h1")).to_have_text("冀市监处罚〔2026〕201号")
-    expect(desk.locator(".cards .clip")).to_have_count(1)
-    desk.goto(f"/clips/{clip}")
-    expect(desk.locator(".one-field", has_text="案件编号")).to_contain_text("201号")
-    expect(desk.locator(".history")).to_contain_text("关联到待立案事项")
+    expect(page.get_by_text("全部标记完毕")).to_be_visible()
+
+    desks.at(clock.now() + timedelta(days=3))
+    page = desks.sit(clerk, "/cases")
+    press(page.locator(".table a", has_text="待立案"))
+    matter = page.locator("h1").inner_text()
+    press(page.locator("summary", has_text="处理待立案事项"))
+    write(page.locator("input[name=number]"), NUMBER)
+    press(page.get_by_role("button", name="确认处理结果"))
+    expect(page.locator("h1")).to_have_text(NUMBER)
+    expect(page.locator(".cards .clip")).to_have_count(2)
+    expect(page.locator(".badge.good", has_text="齐全")).to_be_visible()
+
+    page = desks.sit(officer, f"/clips/{clips[0]}")
+    binding = page.locator(".binding")
+    expect(binding).to_have_count(1)
+    expect(binding).to_contain_text(NUMBER)
+    expect(binding).to_contain_text("现场情况")
+    expect(page.locator(".history")).to_contain_text(matter)
 
 
-def test_one_clip_belongs_to_two_cases_and_neither_tells_of_the_other(town: Town, sit: Sit) -> None:
-    station = town.station
-    chen = station.person("b-chen", Role.CLERK)
-    liu, sun = station.person("b-liu", Role.HANDLER), station.person("b-sun", Role.HANDLER)
-    town.case(chen, "冀市监处罚〔2026〕301号", liu)
-    town.case(chen, "冀市监处罚〔2026〕302号", sun)
-    station.take_in_recorder()
+def test_one_clip_in_two_cases(desks: Desks) -> None:
+    """English, by touch."""
+    station = desks.station
+    handlers = station.person("liu", Role.HANDLER), station.person("sun", Role.HANDLER)
+    first, second = (open_case(station, *each) for each in zip((NUMBER, OTHER_NUMBER), handlers, strict=True))
     clip = station.clip()
-    page = sit(chen, english=True, touch=True)
-    for number in ("301", "302"):
-        page.goto(f"/bind?clip={clip}")
-        page.locator(".panel[data-panel=case] input[type=search]").fill(number)
-        page.locator(".found .choice", has_text=f"{number}号").tap()
-        page.locator(".stages .chip").first.tap()
-        page.locator("footer button.main").tap()
-        expect(page.locator("footer button.main")).to_have_count(0)
-    page.goto(f"/clips/{clip}")
-    expect(page.locator(".binding a", has_text="号")).to_have_count(2)
-    for handler, own, other in ((liu, "301号", "302号"), (sun, "302号", "301号")):
-        theirs = sit(handler, english=True, touch=True)
-        theirs.goto(f"/clips/{clip}")
-        expect(theirs.locator(".binding").first).to_contain_text(own)
-        assert other not in theirs.content()
+
+    page = desks.sit(station.person("chen", Role.CLERK), f"/clips/{clip}", locale="en-US", **TABLET)
+    for digits, stage in (("131", "On-site enforcement"), ("140", "Seizure")):
+        page.get_by_role("button", name="Bind to case").tap()
+        dialog = page.locator("#dialog")
+        dialog.locator("[data-panel=case] input[type=search]").tap()
+        page.keyboard.type(digits)
+        expect(dialog.locator(".found .choice")).to_have_count(1)
+        dialog.locator(".found .choice", has_text=digits).tap()
+        dialog.locator(".stages .chip", has_text=stage).first.tap()
+        dialog.get_by_role("button", name="Bind", exact=True).tap()
+        with page.expect_navigation():
+            dialog.get_by_role("button", name="Done").tap()
+    expect(page.locator(".binding")).to_have_count(2)
+
+    for handler, own, foreign in zip(handlers, (NUMBER, OTHER_NUMBER), (OTHER_NUMBER, NUMBER), strict=True):
+        theirs = desks.sit(handler, f"/clips/{clip}", locale="en-US", **PHONE)
+        expect(theirs.locator(".binding")).to_have_count(1)
+        expect(theirs.locator(".binding")).to_contain_text(own)
+        assert foreign not in theirs.content(), "a clip seen through one case tells of no other"
+
+    binding = page.locator(".binding", has_text=NUMBER)
+    binding.locator("summary").tap()
+    binding.locator("input[name=reason]").tap()
+    page.keyboard.type("belongs to the other one only")
+    binding.get_by_role("button", name="Unbind").tap()
+    expect(page.locator(".binding")).to_have_count(1)
+    expect(page.locator(".binding")).to_contain_text(OTHER_NUMBER)
+    page.goto(f"/cases/{second}")
+    expect(page.locator(".cards .clip")).to_have_count(1)
+    theirs = desks.sit(handlers[0], f"/cases/{first}", locale="en-US", **PHONE)
+    expect(theirs.get_by_text("No recordings bound yet")).to_be_visible()
 
 
-def test_two_officers_share_a_recorder_and_only_what_is_certain_is_filled_in(town: Town, sit: Sit) -> None:
-    station = town.station
-    chen = station.person("c-chen", Role.CLERK)
-    wang, zhao = station.person("c-wang", Role.OFFICER), station.person("c-zhao", Role.OFFICER)
+def test_two_officers_share_a_recorder(desks: Desks) -> None:
+    """Chinese, by touch: one brings it back only after the other has taken it."""
+    station = desks.station
+    morning = station.person("wang", Role.OFFICER, police_number=BADGE)
+    evening = station.person("li", Role.OFFICER, police_number=OTHER_BADGE)
+    clerk = station.person("chen", Role.CLERK)
+    put_in_slot(station, 1, station.recorder)  # somebody else's
     recorder = station.take_in_recorder()
-    page = sit(chen)
-    for officer, since in ((wang, "2026-11-20T08:00"), (zhao, "2026-11-20T12:00")):
-        page.goto("/recorders")
-        form = page.locator(f"form[action='/recorders/{recorder}/issue']")
-        page.locator("details.fold", has=form).locator("summary").first.click()
-        form.locator("select").select_option(officer.person)
-        form.locator("input[name=since]").fill(since)
-        form.locator("input[name=since]").press("Enter")
-        page.wait_for_load_state()
-    morning = station.clip(recorded_at="2026-11-20T02:00:00.000000Z")
-    afternoon = station.clip(recorded_at="2026-11-20T07:00:00.000000Z")
-    page.goto(f"/clips/{morning}")
-    expect(page.locator(".one-field", has_text="采集人")).to_contain_text("C-Wang")
-    page.goto("/clips?queue=collector")
-    expect(page.locator(f".clip a[href*='{afternoon}']").first).to_be_visible()
-    page.goto(f"/clips/{afternoon}")
-    field = page.locator(".one-field", has_text="采集人")
-    expect(field).to_contain_text("领用人不唯一")
-    field.locator("summary").focus()
+    put_in_slot(station, 2, recorder)
+    day = datetime(2026, 11, 20, tzinfo=UTC)  # midnight is eight in the morning here
+    page = desks.sit(None, "/dock", **TABLET)
+    for hours, badge, button, answer in (
+        (0.0, BADGE, "领用", "已登记领用"),
+        (4.0, OTHER_BADGE, "领用", "已登记领用"),
+        (4.5, BADGE, "归还", "已登记归还"),
+    ):
+        desks.at(day + timedelta(hours=hours))
+        page.locator(".hand-over input[name=badge]").tap()
+        page.keyboard.type(badge)
+        page.keyboard.press("Enter")  # as a reader ends: what is meant is still to be said
+        expect(page.locator(".hand-over .notice")).to_have_count(0)
+        expect(page.locator("select[name=slot]")).to_have_value("")
+        page.locator("select[name=slot]").select_option("2")
+        page.locator(".hand-over").get_by_role("button", name=button).tap()
+        expect(page.locator(".hand-over .notice.good")).to_contain_text(answer)
+        page.goto("/dock")
+    desks.at(day + timedelta(hours=10))
+    own, doubtful, others = (
+        station.clip(recorded_at=clock.format_time(day + timedelta(hours=each))) for each in (1.5, 4.2, 6)
+    )
+
+    def sees(viewer: Viewer) -> set[str | None]:
+        recordings = desks.sit(viewer, "/today", **PHONE).locator(".recording input")
+        return {each.get_attribute("value") for each in recordings.all()}
+
+    assert sees(morning) == {own, doubtful}
+    assert sees(evening) == {others, doubtful}
+    page = desks.sit(clerk, "/clips", **TABLET)
+    page.locator(".queue", has_text="采集人存疑").tap()
+    expect(page.locator(".cards .clip")).to_have_count(1)
+    page.locator(".cards .clip a.look").tap()
+    collector = page.locator(".one-field", has_text="采集人")
+    collector.locator("summary").tap()
+    collector.locator("select[name=collector]").select_option(label=f"Li · {OTHER_BADGE}")
+    collector.get_by_role("button", name="确认更正").tap()
+    expect(page.locator(".one-field", has_text="采集人").locator("dd strong")).to_have_text("Li")
+    assert sees(morning) == {own}
+    assert sees(evening) == {others, doubtful}
+    page.goto("/clips")
+    expect(page.locator(".queue", has_text="采集人存疑")).to_have_count(0)
+
+
+def test_the_wrong_badge(desks: Desks) -> None:
+    """English, by keyboard: one opens nothing by a colleague's badge; one took a recorder with it."""
+    station = desks.station
+    officer = station.person("wang", Role.OFFICER, police_number=BADGE)
+    colleague = station.person("li", Role.OFFICER, police_number=OTHER_BADGE)
+    clerk = station.person("chen", Role.CLERK)
+    give_pin(station, officer, BADGE)
+    start = dock_entry.issue_start_pin(station.custody, CONSOLE, colleague.person)
+    recorder = station.take_in_recorder()
+    put_in_slot(station, 1, recorder)
+
+    page = desks.sit(None, "/dock", locale="en-US")
+    write(page.locator(".hand-over input[name=badge]"), OTHER_BADGE)
+    press(page.get_by_role("button", name="Take it"))
+    expect(page.locator(".hand-over .notice.good")).to_be_visible()
+    clip = station.clip(recorded_at=clock.timestamp(), police_number=BADGE)
+
+    page.goto("/dock")
+    page.keyboard.type(OTHER_BADGE)
     page.keyboard.press("Enter")
-    field.locator("select[name=collector]").select_option(zhao.person)
-    field.locator("button.main").press("Enter")
-    expect(page.locator(".one-field", has_text="采集人")).to_contain_text("C-Zhao")
-    for officer, own, other in ((wang, morning, afternoon), (zhao, afternoon, morning)):
-        theirs = sit(officer)
-        theirs.goto("/today")
-        expect(theirs.locator(f"input[name=clip][value='{own}']")).to_have_count(1)
-        expect(theirs.locator(f"input[name=clip][value='{other}']")).to_have_count(0)
-
-
-def test_a_wrong_badge_opens_nothing_and_a_wrong_number_fills_in_nobody(town: Town, sit: Sit) -> None:
-    station = town.station
-    chen = station.person("d-chen", Role.CLERK)
-    wang = station.person("d-wang", Role.OFFICER, police_number="110301")
-    li = station.person("d-li", Role.OFFICER, police_number="110302")
-    for officer, badge, pin in ((wang, "110301", "4826"), (li, "110302", "5937")):
-        start = dock_entry.issue_start_pin(station.custody, CONSOLE, officer.person)
-        given = {"badge": badge, "pin": start, "chosen": pin, "again": pin, "address": "127.0.0.1"}
-        dock_entry.enter(station.custody, station.database, **given)
-    station.take_in_recorder(wang)
-    clip = station.clip(police_number="110302")  # Li wore it: the recorder wrote the number that was set on it
-    dock = sit(None, english=True)
-    dock.goto("/dock")
-    dock.keyboard.type("110302")  # Wang takes the badge beside his own
-    dock.keyboard.press("Enter")
-    expect(dock.locator("input[name=pin]")).to_be_focused()
-    dock.keyboard.type("4826")
-    dock.keyboard.press("Enter")
-    expect(dock.locator(".notice.bad")).to_be_visible()
-    expect(dock.locator(".recording")).to_have_count(0)
-    page = sit(chen, english=True)
-    page.goto(f"/clips/{clip}")
-    field = page.locator(".one-field", has_text="Collector")
-    expect(field.locator(".warn-text")).to_be_visible()
-    field.locator("summary").click()
-    field.locator("select[name=collector]").select_option(li.person)
-    field.locator("button.main").click()
-    expect(page.locator(".one-field", has_text="Collector")).to_contain_text("D-Li")
-    theirs = sit(wang)
-    assert theirs.goto(f"/clips/{clip}").status == 404  # type: ignore[union-attr]
-
-
-def test_a_change_after_submission_voids_the_opinion_until_it_is_submitted_anew(town: Town, sit: Sit) -> None:
-    station = town.station
-    chen, liu = station.person("e-chen", Role.CLERK), station.person("e-liu", Role.HANDLER)
-    zhao, zhou = station.person("e-zhao", Role.REVIEWER), station.person("e-zhou", Role.APPROVER)
-    station.with_password(liu)
-    case = town.case(chen, "冀市监处罚〔2026〕501号", liu)
-    station.take_in_recorder()
-    clips = [station.clip() for _ in range(12)]
-    town.bound(chen, case, *clips)
-    handler, reviewer = sit(liu), sit(zhao)
-    submit(handler, case)
-    address = handler.url
-    station.checked(chen, clips)
-    reviewer.goto("/reviews")
-    reviewer.locator("a", has_text="501号").click()
-    agree(reviewer)
-    expect(reviewer.locator("#opinion .badge.good")).to_have_text("同意")
-    clerk = sit(chen)
-    clerk.goto(f"/cases/{case}/change/{clips[0]}")
-    clerk.fill("input[name=place]", "河西路2号")
-    clerk.fill("input[name=reason]", "笔误")
-    clerk.fill("input[name=second_login]", "e-liu")
-    clerk.fill("input[name=second_password]", PASSWORD)
-    clerk.keyboard.press("Enter")
-    expect(clerk.locator("#changes")).to_be_visible()
-    reviewer.goto(address)
-    expect(reviewer.locator(".notice.bad").first).to_contain_text("送审后有变更")
-    expect(reviewer.locator(".notice.bad").first).to_contain_text("已有的审核意见作废")
-    expect(reviewer.locator(".diff .old")).to_have_text("人民路1号")
-    expect(reviewer.locator(".diff .new")).to_have_text("河西路2号")
-    expect(reviewer.locator("form[action$=opinion]")).to_have_count(0)
-    liu_again = sit(liu)  # a password was tried with his name; his own session goes on
-    submit(liu_again, case)
-    station.checked(chen, clips)
-    reviewer.goto(liu_again.url)
-    whole_on_paper(reviewer)
-    agree(reviewer)
-    export(liu_again, sit(zhou), sit(chen), case)
-
-
-def submit(page: Page, case: str) -> None:
-    """Submit a case as its handler."""
-    page.goto(f"/cases/{case}/submit?act=penalty_summary")
-    page.locator("input[name=confirmed]").press("Space")
-    page.locator("form button.main").press("Enter")
-    expect(page.locator("#opinion")).to_be_visible()
-
-
-def agree(page: Page) -> None:
-    """Give an opinion that agrees."""
-    page.locator("input[name=verdict][value=agree]").check(force=True)
-    page.fill("textarea[name=words]", "事实清楚，同意。")
-    page.locator("form[action$=opinion] button.main").press("Enter")
-    expect(page.locator("#opinion .review-words")).to_have_text("事实清楚，同意。")
-
-
-def whole_on_paper(page: Page) -> None:
-    """Check that a printed submission splits no line, keeps headings with what follows, and cuts nothing off."""
-    page.emulate_media(media="print")
-    style = "each => { const style = getComputedStyle(each); return [style.breakInside, style.breakAfter] }"
-    for line in page.locator(".review-line, .table tr").all():
-        assert line.evaluate(style)[0] == "avoid"
-    for heading in page.locator("h2").all():
-        if heading.is_visible():
-            assert heading.evaluate(style)[1] == "avoid", heading.inner_text()
-    # A list that may not be split would begin on a page of its own and leave the rest of the first one empty.
-    assert page.locator(".review-lines").evaluate(style)[0] == "auto"
-    expect(page.locator(".print-signatures")).to_be_visible()
-    expect(page.locator("form[action$=opinion]")).to_be_hidden()
-    expect(page.locator("#opinion .print-only")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.emulate_media(media="screen")
-
-
-def export(handler: Page, approver: Page, clerk: Page, case: str) -> None:
-    """Ask for a court package, approve it, and see it with the clerk who makes it."""
-    handler.goto(f"/cases/{case}")
-    handler.locator("#court-packages details > summary.head").press("Enter")
-    handler.locator("#court-packages input[name=reason]").first.check(force=True)
-    handler.locator("#court-packages form button.main").press("Enter")
-    expect(handler.locator("h1")).to_have_text("冀市监处罚〔2026〕501号")
-    handler.wait_for_url("**/exports/*")
-    approver.goto("/exports")
-    approver.locator("a", has_text="501号").click()
-    approver.locator("form[action$=approve] button").press("Enter")
-    expect(approver.locator("form[action$=approve]")).to_have_count(0)
-    clerk.goto("/exports")
-    clerk.locator("a", has_text="501号").click()
-    expect(clerk.locator("form[action$=produce] button").first).to_be_enabled()
-
-
-def test_a_patrol_without_a_case_is_tagged_with_its_reason(town: Town, sit: Sit) -> None:
-    station = town.station
-    wang = station.person("f-wang", Role.OFFICER)
-    station.take_in_recorder(wang)
-    clips = [station.clip() for _ in range(3)]
-    page = sit(wang, english=True, touch=True)
-    page.goto("/today")
-    page.locator("label[for=kind-none]").tap()
-    page.locator(".panel[data-panel=none] .chip", has_text="Patrol").tap()
-    page.locator(".apply button").tap()
+    expect(page.locator("input[name=pin]")).to_be_focused()
+    page.keyboard.type(PIN)
+    assert start != PIN
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice.bad")).to_be_visible()
+    press(page.get_by_role("link", name="Dock board").last)
+    expect(page).to_have_url(f"{desks.address}/dock")
+    page.keyboard.type(BADGE)
+    page.keyboard.press("Enter")
+    expect(page.locator("input[name=pin]")).to_be_focused()
+    page.keyboard.type(PIN)
+    page.keyboard.press("Enter")
+    expect(page.locator(".dock-session .who")).to_have_text("Wang")
     expect(page.locator(".recording")).to_have_count(0)
-    expect(page.locator(".badge.good")).to_contain_text("3 tagged today")
-    page.goto(f"/clips/{clips[0]}")
-    expect(page.locator(".binding")).to_contain_text("patrol", ignore_case=True)
+
+    page = desks.sit(clerk, "/clips", locale="en-US")
+    press(page.locator(".queue", has_text="Collector in doubt"))
+    press(page.locator(".cards .clip a.look"))
+    collector = page.locator(".one-field", has_text="Collector")
+    press(collector.locator("summary"))
+    chosen = collector.locator("select[name=collector]")
+    press(chosen, "W")
+    expect(chosen).to_have_value(officer.person)
+    press(collector.get_by_role("button", name="Seal the amendment"))
+    expect(page.locator(".one-field", has_text="Collector").locator("dd strong")).to_have_text("Wang")
+    page.goto("/recorders")
+    held = page.locator(".people li", has=page.get_by_text("Li", exact=True))
+    press(held.locator("summary"))
+    press(held.get_by_role("button", name="Returned"))
+    expect(page.locator(".people .badge.warn", has_text="No holder").first).to_be_visible()
+
+    expect(desks.sit(officer, "/today", locale="en-US").locator(".recording")).to_have_count(1)
+    page = desks.sit(colleague, "/today", locale="en-US")
+    expect(page.locator(".recording")).to_have_count(0)
+    assert page.request.get(f"/clips/{clip}").status == 404
 
 
-def test_a_suspected_secret_is_seen_by_nobody_until_it_is_lifted_on_purpose(town: Town, sit: Sit) -> None:
-    station = town.station
-    wang, chen = station.person("g-wang", Role.OFFICER), station.person("g-chen", Role.CLERK)
-    zhou, lu = station.person("g-zhou", Role.INSPECTOR), station.person("g-lu", Role.OFFICER)
-    station.take_in_recorder(wang)
-    clip = station.clip()
-    page = sit(wang)
-    page.goto(f"/clips/{clip}")
+def submit(page: Page) -> None:
+    choose(page.get_by_label("我确认此清单"))
+    press(page.get_by_role("button", name="送审"))
+    expect(page).to_have_url(re.compile("/submissions/"))
+
+
+def verify(desks: Desks, page: Page) -> None:
+    """Have all verified by the button, then see the result come in by itself."""
+    press(page.locator("#check button"))
+    expect(page.locator("#check progress")).to_be_visible()
+    station = desks.station
+    (job,) = station.read(lambda session: checks.latest(session, limit=1))
+    station.checked(Viewer(str(job.person), frozenset(), ""), json.loads(job.clips))
+    with station.database.write() as session:
+        checks.end(session, job.check, "done")
+    expect(page.locator(".review-verdict .good-text")).to_be_visible()  # it is looked after every two seconds
+    page.reload()
+
+
+def test_a_tag_changed_after_submission(desks: Desks) -> None:
+    """By keyboard; handler and clerk in Chinese, the reviewer in English."""
+    station = desks.station
+    handler, clerk = station.person("liu", Role.HANDLER), station.person("chen", Role.CLERK)
+    reviewer, officer = station.person("zhao", Role.REVIEWER), station.person("wang", Role.OFFICER)
+    station.with_password(handler)
+    target = open_case(station, NUMBER, handler)
+    station.take_in_recorder(officer)
+    clips = [station.clip(), station.clip()]
+    tagged = BindRequest(
+        clips=tuple(clips),
+        kind=TargetKind.CASE,
+        target=target,
+        stage=EnforcementStage.ON_SITE,
+        proves=(Proof(text="现场情况"),),
+        place="人民路 1 号",
+    )
+    bind(station.custody, station.database, station.home, clerk, CONSOLE, tagged)
+
+    handling = desks.sit(handler, f"/cases/{target}")
+    press(handling.get_by_role("link", name="送审"))
+    press(handling.get_by_role("link", name="行政处罚（简易程序）"))
+    submit(handling)
+    expect(handling.locator(".review-lines > li")).to_have_count(2)
+
+    reviewing = desks.sit(reviewer, "/reviews", locale="en-US")
+    press(reviewing.get_by_role("link", name=NUMBER))
+    verify(desks, reviewing)
+    expect(reviewing.locator(".review-line .badge.good")).to_have_count(2)
+    choose(reviewing.locator("input[name=verdict][value=agree]"))
+    write(reviewing.locator("textarea[name=words]"), "Facts clear, evidence sufficient.")
+    press(reviewing.get_by_role("button", name="Seal the opinion"))
+    expect(reviewing.locator("#opinion .badge.good")).to_be_visible()
+    first = reviewing.url.partition("#")[0]
+
+    page = desks.sit(clerk, first)
+    press(page.locator(f"#clip-{clips[0]}").get_by_role("link", name="修改"))
+    write(page.locator("input[name=place]"), "河西路 2 号")
+    write(page.locator("input[name=reason]"), "笔误")
+    write(page.locator("input[name=second_login]"), "liu")
+    write(page.locator("input[name=second_password]"), PASSWORD)
+    press(page.get_by_role("button", name="确认更正"))
+    expect(page.locator(".notice.bad")).to_contain_text("送审后有变更")
+    expect(page.locator(".diff .old")).to_have_text("人民路 1 号")
+    expect(page.locator(".diff .new")).to_have_text("河西路 2 号")
+
+    reviewing.goto("/reviews")
+    press(reviewing.locator(".table").get_by_role("link", name=NUMBER))
+    expect(reviewing.locator("#opinion .badge.bad")).to_have_text("void")
+    expect(reviewing.locator("textarea[name=words]")).to_have_count(0)
+    handling.goto(f"/cases/{target}")
+    press(handling.get_by_role("link", name="重新送审"))
+    submit(handling)
+    reviewing.goto("/reviews")
+    press(reviewing.locator(".table").get_by_role("link", name=NUMBER))
+    expect(reviewing.locator("#opinion textarea")).to_be_visible()
+    expect(reviewing.locator(".diff")).to_have_count(0)
+    station.checked(reviewer, clips)
+    reviewing.reload()
+    choose(reviewing.locator("input[name=verdict][value=agree]"))
+    write(reviewing.locator("textarea[name=words]"), "Agreed as changed.")
+    press(reviewing.get_by_role("button", name="Seal the opinion"))
+    expect(reviewing.locator("#opinion .badge.good")).to_be_visible()
+
+    handling.goto(f"/cases/{target}")
+    press(handling.locator("summary", has_text="申请导出电子证据包"))
+    choose(handling.locator("input[name=reason][value=court]"))
+    press(handling.get_by_role("button", name="提交申请"))
+    expect(handling).to_have_url(re.compile("/exports/"))
+    (asked,) = station.entries("export.requested")
+    assert set(asked.fact.clips) == set(clips)
+
+
+def test_a_patrol_with_no_case(desks: Desks) -> None:
+    """Chinese, by touch, at the dock: badge by the reader, PIN on the screen."""
+    station = desks.station
+    officer = station.person("wang", Role.OFFICER, police_number=BADGE)
+    give_pin(station, officer, BADGE)
+    station.take_in_recorder(officer)
+    clips = {station.clip() for _ in range(3)}
+    page = desks.sit(None, "/dock", **TABLET)
+    page.keyboard.type(BADGE)
+    page.keyboard.press("Enter")
+    for digit in PIN:
+        page.locator("pin-pad").get_by_role("button", name=digit, exact=True).tap()
+    page.locator(".pin-page button.main").tap()
+    expect(page.locator(".recording")).to_have_count(3)
+    page.locator(".kinds label", has_text="不属于案件").tap()
+    expect(page.locator(".stages")).to_be_hidden()
+    page.locator("[data-panel=none] .chip", has_text="日常巡查").tap()
+    page.locator(".apply button").tap()
+    expect(page.get_by_text("全部标记完毕")).to_be_visible()
+    page.get_by_role("button", name="完成").tap()
+    expect(page).to_have_url(f"{desks.address}/dock")
+    bound = station.entries("clip.bound")
+    assert {entry.fact.clip for entry in bound} == clips
+    assert {entry.fact.none_reason for entry in bound} == {"patrol"}
+
+    page = desks.sit(station.person("chen", Role.CLERK), "/clips?tagged=no", **TABLET)
+    expect(page.locator(".clip")).to_have_count(0)
+    page.locator(".chip", has_text="已标记").tap()
+    expect(page.locator(".clip", has_text="日常巡查")).to_have_count(3)
+    expect(page.locator(".queue", has_text="要素不全")).to_have_count(0)
+
+
+def test_a_suspected_secret(desks: Desks) -> None:
+    """The officer in English by touch, the others in Chinese: who may see it then, and who lifts it."""
+    station = desks.station
+    officer, handler = station.person("wang", Role.OFFICER), station.person("liu", Role.HANDLER)
+    inspector, clerk = station.person("zhou", Role.INSPECTOR), station.person("chen", Role.CLERK)
+    target = open_case(station, NUMBER, handler)
+    station.take_in_recorder(officer)
+    clip, ordinary = station.clip(), station.clip()
+    page = desks.sit(officer, f"/clips/{clip}", locale="en-US", **PHONE)
     expect(page.locator("video")).to_have_count(1)
-    media = page.locator("video").get_attribute("src") or ""
-    page.locator("input[name=value][value=suspected_secret]").focus()
-    page.keyboard.press("Space")
-    page.locator("#sensitivity").locator("xpath=../..").locator("form button").press("Enter")
-    expect(page.locator(".notice.bad").first).to_contain_text("疑似涉密")
-    for viewer in (wang, chen, zhou):  # an inspector may see any recording at once, but not this one
-        theirs = sit(viewer)
-        theirs.goto(f"/clips/{clip}")
-        expect(theirs.locator(".steps")).to_be_visible()
-        expect(theirs.locator("video, .no-media img")).to_have_count(0)
-        assert theirs.request.get(f"{town.address}{media}").status == 403
-        assert theirs.request.get(f"{town.address}/clips/{clip}/poster").status in (403, 404)
-    assert sit(lu).goto(f"/clips/{clip}").status == 404  # type: ignore[union-attr]
-    desk = sit(chen)
-    desk.goto(f"/clips/{clip}")
-    desk.locator("input[name=value][value=ordinary]").focus()
-    desk.keyboard.press("Space")
-    desk.locator("form[action$=sensitivity] input[name=reason]").fill("保密部门核定不涉密")
-    desk.keyboard.press("Enter")
-    expect(desk.locator("video")).to_have_count(1)
-    expect(desk.locator(".history")).to_contain_text("保密部门核定不涉密")
+    page.goto("/today")
+    page.locator(".found .choice", has_text=NUMBER).tap()
+    page.locator(".stages .chip", has_text="On-site enforcement").tap()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390  # with long phrases, too
+    page.locator("button.main", has_text="Apply").tap()
+    expect(page.get_by_text("All tagged")).to_be_visible()
+    page.goto(f"/clips/{clip}")
+    page.locator(".chip.danger").tap()
+    page.locator("form[action$='/sensitivity'] button").tap()
+    expect(page.locator(".picture .notice.bad")).to_contain_text("playback, copies and export are stopped")
+
+    for viewer in (officer, clerk, handler, inspector):
+        page = desks.sit(viewer, f"/clips/{clip}")
+        expect(page.locator(".picture .notice.bad")).to_contain_text("停止播放、复制和导出")
+        expect(page.locator(".picture .steps li")).to_have_count(3)
+        expect(page.locator("video, .picture img, input[name=purpose]")).to_have_count(0)
+        for part in ("media", "poster", "frames"):
+            assert page.request.get(f"/clips/{clip}/{part}").status in (403, 404, 409), part
+        page.goto(f"/cases/{target}")
+        expect(page.locator(f"[data-clip='{clip}'] img")).to_have_count(0)
+    page = desks.sit(handler, f"/cases/{target}")
+    press(page.locator("summary", has_text="申请导出电子证据包"))
+    choose(page.locator("input[name=reason][value=court]"))
+    press(page.get_by_role("button", name="提交申请"))
+    expect(page.locator("#court-packages .notice.bad")).to_contain_text("疑似涉密")
+    assert station.entries("export.requested") == []
+
+    page = desks.sit(clerk, f"/clips/{clip}")
+    choose(page.locator("input[name=value][value=ordinary]"))
+    press(page.locator("form[action$='/sensitivity'] button"))
+    expect(page.locator("main .notice.bad").first).to_contain_text("原因")
+    choose(page.locator("input[name=value][value=ordinary]"))
+    write(page.locator("form[action$='/sensitivity'] input[name=reason]"), "保密员已确认不涉密")
+    press(page.locator("form[action$='/sensitivity'] button"))
+    expect(page.locator("video")).to_have_count(1)
+    expect(page.locator(".history")).to_contain_text("保密员已确认不涉密")
+    page = desks.sit(handler, f"/clips/{ordinary}")
+    expect(page.locator("video")).to_have_count(1)

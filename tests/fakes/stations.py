@@ -174,7 +174,7 @@ class FakeStation:
         recorded_at: str = RECORDED_AT,
         police_number: str | None = None,
     ) -> str:
-        """Take in a clip of the recorder docked last and return its id; `police_number` is what its name tells."""
+        """Take in a clip of the recorder docked last and return its id; its name may tell a police number."""
         self._count += 1
         content = content or f"film {self._count} of {self.recorder}".encode() * 50
         sha256 = hashlib.sha256(content).hexdigest()

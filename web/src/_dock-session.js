@@ -25,18 +25,24 @@ if (wedge) {
   });
 }
 
+// A reader ends with Enter: it leads on to what is still to be said, and enters nothing by itself.
+function leadOn(badge, next) {
+  badge.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !badge.value) return;
+    event.preventDefault();
+    next.focus();
+  });
+}
+
+const handOver = document.querySelector(".hand-over form")?.elements;
+if (handOver) leadOn(handOver.badge, handOver.slot);
+
 class PinPad extends HTMLElement {
   connectedCallback() {
     const fields = [...this.closest("form").querySelectorAll("input[type=password]")];
     const field = () => fields.find((each) => each === this.last) ?? fields[0];
     for (const each of fields) each.addEventListener("focus", () => (this.last = each));
-    // From the badge Enter leads on to the PIN: a reader ends with it.
-    const badge = this.closest("form").elements.badge;
-    badge.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || !badge.value) return;
-      event.preventDefault();
-      fields[0].focus();
-    });
+    leadOn(this.closest("form").elements.badge, fields[0]);
     // A badge left in its field is gone with the page when nobody goes on.
     const wait = () => {
       clearTimeout(this.timer);

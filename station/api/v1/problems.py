@@ -33,7 +33,7 @@ _UNFIT_CODES = """
 invalid time_invalid value_missing number_invalid place_wrong clips_missing target_missing reason_missing title_missing
 title_long note_long proves_too_many proves_long too_many name_long reason_long person_unknown handler_unknown
 outcome_unknown purpose_long key_reused hook_name hook_events hook_url hook_http range_invalid range_backwards
- range_beyond range_unsaid ranges_one_clip ranges_too_many
+range_beyond range_unsaid ranges_one_clip ranges_too_many
 """
 _UNFIT = frozenset(_UNFIT_CODES.split())
 _logger = structlog.get_logger(__name__)
