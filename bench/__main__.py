@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench import anchoring, intake, ledger, listing, pages, plugging, verify
+from bench import anchoring, intake, ledger, listing, pages, plugging, scrolling, verify
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -103,6 +103,13 @@ def page_lines(quick: bool) -> Iterator[Line]:
         yield Line("page", f"p50 ms, {each.role}, {each.page}", each.p50_ms)
 
 
+def scrolling_lines(quick: bool) -> Iterator[Line]:
+    """Yield the longest tasks of a browser that scrolls through hundreds of cards."""
+    passes = scrolling.run(**({"clips": 120, "passes": 1} if quick else {}))
+    yield Line("scrolling", "longest task, ms, quietest pass", passes[0].longest_ms, scrolling.BUDGET_MS)
+    yield Line("scrolling", "longest task, ms, middle pass", passes[len(passes) // 2].longest_ms)
+
+
 GROUPS = {
     "intake": intake_lines,
     "verify": verify_lines,
@@ -110,6 +117,7 @@ GROUPS = {
     "ledger": ledger_lines,
     "listing": listing_lines,
     "page": page_lines,
+    "scrolling": scrolling_lines,
     "anchors": anchor_lines,
 }
 

@@ -221,6 +221,7 @@ def said_of(check: Callable[[bytes], Said], raw: bytes) -> Said:
         return error
 
 
+@pytest.mark.trials
 @pytest.mark.timeout(120 + MUTATIONS // 10)
 def test_nothing_damaged_crashes_a_verifier_or_is_taken_for_sound(bench: Bench) -> None:
     refused: Counter[int] = Counter()

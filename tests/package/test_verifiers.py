@@ -1,7 +1,7 @@
 """Sound packages pass; every change, by whoever lacks the log's key, is refused by both verifiers, which name the file.
 
-STATION_PACKAGE_TRIALS is the number of single bytes changed (16), STATION_PACKAGE_MUTATIONS of structured mutations
-(80; the shell judges every 50th), STATION_PACKAGE_SEED the seed; the failing trial's number is in its message.
+STATION_PACKAGE_TRIALS is the number of single bytes changed (40), STATION_PACKAGE_MUTATIONS of structured mutations
+(200; the shell judges every 50th), STATION_PACKAGE_SEED the seed; the failing trial's number is in its message.
 """
 
 import json
@@ -20,8 +20,8 @@ from tests.package.builder import Files, Package, Signer, make_manifests
 from tests.package.judges import ESBUILD, Script, bundle, shell
 
 SEED = int(os.environ.get("STATION_PACKAGE_SEED", "20261123"))
-TRIALS = int(os.environ.get("STATION_PACKAGE_TRIALS", "16"))
-MUTATIONS = int(os.environ.get("STATION_PACKAGE_MUTATIONS", "80"))
+TRIALS = int(os.environ.get("STATION_PACKAGE_TRIALS", "40"))
+MUTATIONS = int(os.environ.get("STATION_PACKAGE_MUTATIONS", "200"))
 SHELL_EVERY = 50
 ENTRIES = "data/ledger/entries/"
 
@@ -82,6 +82,7 @@ def test_the_sentence_is_chinese_where_the_language_is(folder: Path) -> None:
     assert said.splitlines()[0].endswith("入库以前的情况本校验不能证明")
 
 
+@pytest.mark.trials
 @pytest.mark.timeout(60 + 3 * TRIALS + MUTATIONS)  # as long as was asked for
 def test_any_one_byte_changed_is_refused_and_its_file_named(
     package: Package, folder: Path, script: Script, tmp_path: Path
@@ -255,6 +256,7 @@ def test_each_kind_of_forgery_is_refused_by_both(
         refuse(package, files, folder, script, tmp_path / "p", (mutation.__name__, trial))
 
 
+@pytest.mark.trials
 @pytest.mark.timeout(60 + 3 * TRIALS + MUTATIONS)  # as long as was asked for
 def test_no_mutated_package_crashes_or_passes(package: Package, folder: Path, script: Script, tmp_path: Path) -> None:
     for trial in range(MUTATIONS):

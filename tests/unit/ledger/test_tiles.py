@@ -98,6 +98,7 @@ def test_an_empty_log_is_only_a_checkpoint(database: Database, tmp_path: Path) -
     assert verify_tiles(tmp_path / "out", [KEY.verifier])[0].size == 0
 
 
+@pytest.mark.trials
 def test_a_level_above_255_tiles_is_right_too(database: Database, tmp_path: Path) -> None:
     size = 256 * 256 + 300
     tables.create_tables(database)
