@@ -4,6 +4,7 @@ import "./_clip-grid.js";
 import "./_clip-preview.js";
 import "./_dock-board.js";
 import "./_dock-session.js";
+import "./_dock-sound.js";
 import "./_evidence-player.js";
 import "./_file-check.js";
 import "./_muted-preview.js";
