@@ -57,7 +57,7 @@ def test_the_board_is_heard_when_somebody_wants_that_and_keeps_the_choice(desks:
     assert page.evaluate("heard") == [], "nobody asked for it"
 
     sound.tap()
-    expect(sound).to_have_text("声音开")
+    expect(sound).to_have_text("声音已开")
     expect(sound).to_have_attribute("aria-pressed", "true")
     heard(page, RISING)  # what was chosen is shown by being heard
     put(desks, page, 2, "copying")
@@ -70,10 +70,10 @@ def test_the_board_is_heard_when_somebody_wants_that_and_keeps_the_choice(desks:
     page.reload()
     expect(sound).to_have_attribute("aria-pressed", "true")
     page.touchscreen.tap(5, 5)  # a browser plays nothing before its page was touched
-    expect(sound).to_have_text("声音开")
+    expect(sound).to_have_text("声音已开")
     put(desks, page, 3, "quarantined")
     heard(page, LOW)
     sound.tap()
-    expect(sound).to_have_text("声音关")
+    expect(sound).to_have_text("声音已关")
     put(desks, page, 3, "failed")
     assert page.evaluate("heard") == []
