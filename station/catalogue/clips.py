@@ -25,6 +25,7 @@ from station.catalogue.visibility import (
 from station.clock import parse_time
 from station.errors import NotFoundError, RequestError
 
+COUNTED = 10_000
 _COUNTED_ON_THE_WAY = 1000
 _USUAL_SEGMENTS = 10
 _QUEUE_FLAGS = {
@@ -54,7 +55,10 @@ class ClipBytes:
 def list_clips(
     session: Session, viewer: Viewer, narrowed: ClipFilter, *, cursor: str | None = None, limit: int = 60
 ) -> ClipPage:
-    """Return one page, newest first, and how many clips match in all; raises RequestError for a made-up cursor."""
+    """Return one page, newest first, and how many clips match, counted up to COUNTED.
+
+    Raises RequestError for a made-up cursor.
+    """
     conditions = list_conditions(session, viewer, narrowed)
     after = None if cursor is None else _read_cursor(cursor)
     look_up = _keys_and_total_at_once if sees_by_name(viewer) else _keys_and_total
@@ -62,7 +66,8 @@ def list_clips(
     shown = keys[:limit]
     rows = load_rows(session, viewer, [key.clip for key in shown])
     more = len(keys) > limit
-    return ClipPage(rows, total, _write_cursor(shown[-1].sort_at, shown[-1].clip) if more else None)
+    next_cursor = _write_cursor(shown[-1].sort_at, shown[-1].clip) if more else None
+    return ClipPage(rows, min(total, COUNTED), next_cursor, at_least=total > COUNTED)
 
 
 _Keys = Sequence[Row[Any]]
@@ -99,7 +104,8 @@ def _page_of(query: Select[Any], columns: Any, after: tuple[str, str] | None, li
 
 
 def _total(session: Session, conditions: _Conditions) -> int:
-    return session.connection().execute(select(func.count()).select_from(CLIP).where(*conditions)).scalar_one()
+    counted = select(CLIP.c.clip).where(*conditions).limit(COUNTED + 1).subquery()
+    return session.connection().execute(select(func.count()).select_from(counted)).scalar_one()
 
 
 def untagged_recordings(session: Session, viewer: Viewer, *, limit: int = 50) -> tuple[RecordingGroup, ...]:

@@ -137,11 +137,15 @@ class ClipFilter:
 
 @dataclass(frozen=True, slots=True)
 class ClipPage:
-    """One page of a list, newest first. `next_cursor` None: this is the last. `total` counts all that match."""
+    """One page of a list, newest first. `next_cursor` None: this is the last.
+
+    `total` counts all that match, or with `at_least` so many of them: counting goes no further.
+    """
 
     rows: tuple[ClipRow, ...]
     total: int
     next_cursor: str | None
+    at_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def list_recordings(request: Request, query: Annotated[ClipQuery, Query()]) -> C
     with station.database.read() as session:
         found = list_clips(session, visit.viewer, narrowed, cursor=query.cursor or None, limit=query.limit)
     items = [Clip.model_validate(_common(row)) for row in found.rows]
-    return ClipList(items=items, total=found.total, next=found.next_cursor)
+    return ClipList(items=items, total=found.total, at_least=found.at_least, next=found.next_cursor)
 
 
 def _common(row: views.ClipRow) -> dict[str, object]:

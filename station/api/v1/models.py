@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from station.catalogue.clips import COUNTED
 from station.digest import SHA256
 
 ID_PATTERN = r"^[a-z2-7]{26}$"
@@ -134,7 +135,8 @@ class ClipList(Told):
     """One page of recordings, the newest first."""
 
     items: list[Clip]
-    total: int = Field(description="how many match in all")
+    total: int = Field(description=f"how many match; counting stops at {COUNTED:,}")
+    at_least: bool = Field(description="there are more than `total`")
     next: str | None = Field(description="`cursor` of the next page; null on the last")
 
 

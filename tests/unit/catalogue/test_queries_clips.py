@@ -196,6 +196,21 @@ def test_a_total_beyond_what_one_search_reaches_is_counted(
     assert (len(page.rows), page.total) == (2, 5)
 
 
+@pytest.mark.parametrize("role", ["clerk", "officer"])
+@pytest.mark.parametrize(("clips", "told"), [(3, (3, False)), (4, (3, True)), (6, (3, True))])
+def test_counting_stops_at_a_limit_and_that_is_told(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, role: str, clips: int, told: tuple[int, bool]
+) -> None:
+    monkeypatch.setattr("station.catalogue.clips._COUNTED_ON_THE_WAY", 2)
+    monkeypatch.setattr("station.catalogue.clips.COUNTED", 3)
+    for number in range(clips):
+        catalogue.clip(f"c{number}", number, collector="me")
+    with catalogue.read() as session:
+        first = list_clips(session, viewer(role), ClipFilter(), limit=2)
+        second = list_clips(session, viewer(role), ClipFilter(), cursor=first.next_cursor, limit=2)
+    assert [(page.total, page.at_least) for page in (first, second)] == [told, told]
+
+
 @pytest.mark.parametrize("cursor", ["", "!!", "bm90aGluZw", "é", "AAA"])
 def test_a_made_up_cursor_is_refused(catalogue: Catalogue, cursor: str) -> None:
     with catalogue.read() as session, pytest.raises(RequestError):
