@@ -4,6 +4,7 @@ Guarantees: a suspected secret has no bytes for anybody; an original is handed o
 sniff, never of its name; a browser-playable original is played from the vault as it is, without a copy.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,7 +18,7 @@ from station.records.terms import ClipStage, Sensitivity
 from station.state import work
 
 PROXY, FRAMES = "proxy", "frames"
-POSTER_TYPE = "image/webp"
+PICTURE_TYPE = "image/webp"
 _FRAMES_TYPE = "application/json"
 _PROXY_TYPE = "video/mp4"
 # (media, container by our sniff): what browsers call it. Anything else is not handed out as an original.
@@ -58,7 +59,20 @@ def poster(home: Home, held: ClipBytes) -> Footage | None:
     if held.sensitivity == Sensitivity.SUSPECTED_SECRET or held.stage == ClipStage.DISPOSED:
         return None
     path = layout.poster_path(home.derived, held.sha256)
-    return Footage(path, POSTER_TYPE, f'"{held.sha256}-poster"') if path.is_file() else None
+    return Footage(path, PICTURE_TYPE, f'"{held.sha256}-poster"') if path.is_file() else None
+
+
+def filmstrip(home: Home, held: ClipBytes) -> Footage | None:
+    """Return the clip's filmstrip (`station.derive.poster`), None when there is none (yet) or it is blocked."""
+    if blocked(held) is not None:
+        return None
+    path = layout.filmstrip_path(home.derived, held.sha256)
+    return Footage(path, PICTURE_TYPE, f'"{held.sha256}-filmstrip"') if path.is_file() else None
+
+
+def with_filmstrip(home: Home, digests: Mapping[str, str]) -> frozenset[str]:
+    """Return those clips, given with their SHA-256, that have a filmstrip."""
+    return frozenset(clip for clip, sha256 in digests.items() if layout.filmstrip_path(home.derived, sha256).is_file())
 
 
 def footage(home: Home, store: LocalStore, held: ClipBytes) -> Footage | None:

@@ -239,6 +239,74 @@ def test_a_clip_plays_and_is_verified_in_words(browse: Callable[..., Page], serv
     expect(page.locator(".history")).to_contain_text("完整性校验：完好")
 
 
+def test_a_poster_is_scrubbed_by_mouse_finger_and_keys(browse: Callable[..., Page], served: Served) -> None:
+    page = browse(has_touch=True)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "filmstrip" in request.url else None)
+    enter(page, served, "chen")
+    page.goto("/clips")
+    poster = page.locator(".clip:not(.is-folded) .poster[data-filmstrip]").first
+    place = poster.bounding_box()
+    assert place and not asked
+    middle = place["y"] + place["height"] / 2
+
+    def picture() -> int:
+        """Return which of the ten pictures is in the poster's place."""
+        strip = poster.locator(".scrub img")
+        expect(strip).to_be_visible()
+        found: int = strip.evaluate(
+            "strip => Math.round((strip.parentElement.getBoundingClientRect().x - strip.getBoundingClientRect().x)"
+            " / strip.parentElement.clientWidth)"
+        )
+        return found
+
+    page.mouse.move(place["x"] + place["width"] * 0.75, middle)
+    assert picture() == 7
+    page.mouse.move(place["x"] + place["width"] * 0.25, middle)
+    assert picture() == 2
+    assert poster.bounding_box() == place
+    page.mouse.move(0, 0)
+    expect(page.locator(".scrub")).to_have_count(0)
+    page.keyboard.press("j")
+    page.keyboard.press(".")
+    assert picture() == 0
+    page.keyboard.press(".")
+    assert picture() == 1
+    page.keyboard.press("j")
+    expect(page.locator(".scrub")).to_have_count(0)
+    assert len(asked) == 1  # one clip's, once
+    place = poster.bounding_box()  # the list may have moved to show what has the focus
+    assert place
+    middle = place["y"] + place["height"] / 2
+    finger = page.context.new_cdp_session(page)
+    for kind, share in (("Start", 0.2), ("Move", 0.4), ("Move", 0.95)):
+        at = [{"x": place["x"] + place["width"] * share, "y": middle}]
+        finger.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": at})
+    assert picture() == 9
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(page.locator(".scrub")).to_have_count(0)
+    expect(page).to_have_url(f"{served.address}/clips")
+
+
+def test_the_timeline_below_the_player_seeks_by_click_and_keys(browse: Callable[..., Page], served: Served) -> None:
+    page = browse()
+    enter(page, served, "chen")
+    page.goto("/clips?important=yes")
+    page.locator(".clip a.look").first.click()
+    timeline, video = page.locator("clip-timeline"), page.locator("evidence-player video")
+    expect(timeline.locator(".at")).to_be_visible()
+    width = timeline.evaluate("each => each.clientWidth")
+    timeline.click(position={"x": width * 0.8, "y": 10})
+    assert video.evaluate("video => video.currentTime / video.duration") == pytest.approx(0.8, abs=0.01)
+    line = timeline.evaluate("each => parseFloat(each.querySelector('.at').style.insetInlineStart)")
+    assert line == pytest.approx(80, abs=1)
+    timeline.focus()
+    page.keyboard.press("Home")
+    expect(timeline).to_have_attribute("aria-valuetext", "0:00:00.000")
+    page.keyboard.press("PageUp")
+    assert video.evaluate("video => video.currentTime / video.duration") == pytest.approx(0.1, abs=0.01)
+
+
 def test_a_clip_of_varying_rate_is_stepped_by_its_real_frames(browse: Callable[..., Page], served: Served) -> None:
     page = browse()
     enter(page, served, "chen")

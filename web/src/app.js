@@ -2,6 +2,7 @@ import "htmx.org";
 import "./_page.js";
 import "./_clip-grid.js";
 import "./_clip-preview.js";
+import "./_clip-timeline.js";
 import "./_dock-board.js";
 import "./_dock-session.js";
 import "./_evidence-player.js";
