@@ -9,18 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import structlog
+
 from station.catalogue.clips import ClipBytes
 from station.config import Home
 from station.database import Session
 from station.derive import layout
+from station.derive.waveform import Waveform, read_waveform
+from station.errors import DerivationError
 from station.evidence.store import LocalStore
 from station.records.terms import ClipStage, Sensitivity
 from station.state import work
 
-PROXY, FRAMES = "proxy", "frames"
+PROXY, FRAMES, WAVEFORM = "proxy", "frames", "waveform"
 PICTURE_TYPE = "image/webp"
 _FRAMES_TYPE = "application/json"
 _PROXY_TYPE = "video/mp4"
+_logger = structlog.get_logger(__name__)
 # (media, container by our sniff): what browsers call it. Anything else is not handed out as an original.
 _TYPES = {
     ("video", "mov"): "video/mp4",
@@ -75,6 +80,24 @@ def with_filmstrip(home: Home, digests: Mapping[str, str]) -> frozenset[str]:
     return frozenset(clip for clip, sha256 in digests.items() if layout.filmstrip_path(home.derived, sha256).is_file())
 
 
+def waveform(home: Home, held: ClipBytes) -> Waveform | None:
+    """Return how loud the clip is when, None when that was not measured (yet) or it is blocked."""
+    path = layout.waveform_path(home.derived, held.sha256)
+    if blocked(held) is not None or not path.is_file():
+        return None
+    try:
+        return read_waveform(path)
+    except DerivationError as error:
+        _logger.warning("derived file not used", clip=held.clip, reason=str(error))
+        return None
+
+
+def beside_state(session: Session, held: ClipBytes, kind: str) -> Literal["waiting", "failed"]:
+    """Return whether what is not there to stand beside the player will still be made; `kind` as work has it."""
+    progress = work.find(session, held.sha256, kind)
+    return "failed" if progress is not None and progress.state == "failed" else "waiting"
+
+
 def footage(home: Home, store: LocalStore, held: ClipBytes) -> Footage | None:
     """Return what is played: the original where a browser plays it, else the copy made for it; None: nothing (yet)."""
     if blocked(held) is not None:
@@ -106,8 +129,7 @@ def frames_state(session: Session, home: Home, store: LocalStore, held: ClipByte
         return "none"
     if frames(home, store, held) is not None:
         return "ready"
-    progress = work.find(session, held.sha256, FRAMES)
-    return "failed" if progress is not None and progress.state == "failed" else "waiting"
+    return beside_state(session, held, FRAMES)
 
 
 def proxy_progress(session: Session, home: Home, held: ClipBytes) -> tuple[ProxyStage, int]:

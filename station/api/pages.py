@@ -15,6 +15,7 @@ from station.actions.receipt import Receipt
 from station.actions.shown_proof import ShownProof
 from station.api.disposal_pages import HoldingView
 from station.api.timeline import DayStrip
+from station.api.waves import WaveView
 from station.board import SlotBoard
 from station.catalogue.exports import ExportRow
 from station.catalogue.reviews import SubmissionView
@@ -184,6 +185,7 @@ class ClipPageView:
     for one, posting to /clips/{id}/open; until then neither poster nor media is offered. `submitted`: a case
     it is bound to was submitted, so that changes take two people. `frames` says whether a video can be stepped by
     frame (none: no video); `frames_url` has the times when it can. `filmstrip_url` None: it has none (yet).
+    `wave` None: nothing with sound plays.
     """
 
     detail: ClipDetail
@@ -204,6 +206,7 @@ class ClipPageView:
     frames: str = "none"
     frames_url: str | None = None
     filmstrip_url: str | None = None
+    wave: WaveView | None = None
 
 
 @dataclass(frozen=True, slots=True)

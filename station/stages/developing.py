@@ -24,6 +24,7 @@ from station.derive.playback import Playable
 from station.derive.poster import make_filmstrip, make_poster
 from station.derive.probe import Probe, probe
 from station.derive.proxy import make_proxy
+from station.derive.waveform import make_waveform
 from station.errors import DerivationError, SandboxError
 from station.evidence.store import LocalStore
 from station.records.docking_entries import ClipProbed
@@ -50,6 +51,7 @@ class _Aside:
 
 _ASIDES = {
     "filmstrip": _Aside(layout.filmstrip_path, frozenset({"video"}), make_filmstrip),
+    "waveform": _Aside(layout.waveform_path, frozenset({"video", "audio"}), make_waveform),
 }
 
 

@@ -295,6 +295,8 @@ def test_the_timeline_below_the_player_seeks_by_click_and_keys(browse: Callable[
     page.locator(".clip a.look").first.click()
     timeline, video = page.locator("clip-timeline"), page.locator("evidence-player video")
     expect(timeline.locator(".at")).to_be_visible()
+    strokes = timeline.locator(".wave path").get_attribute("d") or ""
+    assert strokes.count("M") > 100
     width = timeline.evaluate("each => each.clientWidth")
     timeline.click(position={"x": width * 0.8, "y": 10})
     assert video.evaluate("video => video.currentTime / video.duration") == pytest.approx(0.8, abs=0.01)
