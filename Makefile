@@ -62,11 +62,15 @@ uninstall-system: ## take its programs away again; the evidence stays
 	"$${root[@]}" PREFIX="$(PREFIX)" systemd/install.sh uninstall
 
 .PHONY: test
-test: install debian-test $(VENV)/.dev $(VENV)/ascmhl/.installed ## everything the tests need, then the tests that need no VM and no patience
+test: install debian-test $(VENV)/.dev $(VENV)/ascmhl/.installed ## everything the tests need, then those that need no browser, no VM and no patience
 	@$(POSTGRES) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
+.PHONY: browser
+browser: install debian-test $(VENV)/.dev ## the tests in a real Chromium: people at their desks, all pages by the WCAG rules
+	$(BIN)/python -m pytest -m browser tests/browser --numprocesses auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
 .PHONY: trials
-trials: install debian-test $(VENV)/.dev ## the tests that take minutes: random trials, kills at every step, all pages by the WCAG rules
+trials: install debian-test $(VENV)/.dev ## the tests that take minutes: random trials, kills at every step
 	$(BIN)/python -m pytest -m trials --numprocesses auto --dist worksteal $(PYTEST_ARGS)
 
 # Sixteen recorders at once have the machine to themselves: beside another guest they wait too long for each other.

@@ -18,7 +18,7 @@ from station import clock
 from tests.browser import preview, samples
 from tests.browser.conftest import ROOT, START_SECONDS
 
-pytestmark = [pytest.mark.browser, pytest.mark.trials]
+pytestmark = pytest.mark.browser
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # Parts that a page fetches into itself are looked at inside another page: they are not in its lists and grids.

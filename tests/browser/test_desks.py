@@ -1,6 +1,9 @@
 """What people do, in a real Chromium against a real station: log in, tag, filter, watch, verify, switch language."""
 
+import shutil
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, StorageState, expect
@@ -440,3 +443,27 @@ def test_no_page_is_wider_than_its_window(browse: Callable[..., Page], served: S
         for width in (360, 390, 768, 1366, 1920):
             page.set_viewport_size({"width": width, "height": 800})
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{path} at {width}"
+
+
+def test_a_clerk_opens_a_receipt_from_the_dock_board_and_its_code_is_the_checkpoint(
+    browse: Callable[..., Page], served: Served, tmp_path: Path
+) -> None:
+    program = shutil.which("zbarimg")
+    assert program, "zbarimg is missing: `make test` installs Debian's package zbar-tools"
+    page = browse()
+    enter(page, served, "chen")
+    page.goto("/dock")
+    page.locator("a", has_text="回执").first.click()
+    expect(page.locator("h1")).to_have_text("接入回执")
+    code = page.locator(".receipt-code svg.qr")
+    code.screenshot(path=tmp_path / "code.png")
+    shown = page.locator(".receipt-checkpoint").text_content()
+    assert shown is not None
+    done = subprocess.run(
+        [program, "--quiet", "--raw", "-Sbinary", str(tmp_path / "code.png")], capture_output=True, check=True
+    )
+    assert done.stdout == shown.encode()
+    assert shown.count("\n") == 5
+    page.emulate_media(media="print")
+    expect(code).to_be_visible()
+    expect(page.locator(".topbar")).to_be_hidden()

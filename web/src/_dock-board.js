@@ -62,7 +62,10 @@ class DockBoard extends HTMLElement {
       fresh.innerHTML = await answer.text();
       for (const tile of fresh.content.querySelectorAll(".slot")) {
         const old = this.querySelector(`.slot[data-slot="${tile.dataset.slot}"]`);
-        if (old && old.dataset.key !== tile.dataset.key) old.replaceWith(tile);
+        if (!old || old.dataset.key === tile.dataset.key) continue;
+        old.replaceWith(tile);
+        const state = tile.dataset.state;
+        if (old.dataset.state !== state) this.dispatchEvent(new CustomEvent("slot-state", { bubbles: true, detail: { state } }));
       }
     } catch {
       this.live(false);

@@ -5,6 +5,7 @@ import "./_clip-preview.js";
 import "./_clip-timeline.js";
 import "./_dock-board.js";
 import "./_dock-session.js";
+import "./_dock-sound.js";
 import "./_evidence-player.js";
 import "./_file-check.js";
 import "./_muted-preview.js";
