@@ -4,10 +4,10 @@ Guarantees: a suspected secret has no bytes for anybody; an original is handed o
 sniff, never of its name; a browser-playable original is played from the vault as it is, without a copy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import structlog
 
@@ -15,13 +15,14 @@ from station.catalogue.clips import ClipBytes
 from station.config import Home
 from station.database import Session
 from station.derive import layout
+from station.derive.track import Track, read_track
 from station.derive.waveform import Waveform, read_waveform
 from station.errors import DerivationError
 from station.evidence.store import LocalStore
 from station.records.terms import ClipStage, Sensitivity
 from station.state import work
 
-PROXY, FRAMES, WAVEFORM = "proxy", "frames", "waveform"
+PROXY, FRAMES, WAVEFORM, TRACK = "proxy", "frames", "waveform", "track"
 PICTURE_TYPE = "image/webp"
 _FRAMES_TYPE = "application/json"
 _PROXY_TYPE = "video/mp4"
@@ -40,6 +41,7 @@ _TYPES = {
 }
 _BLOCKING_STAGES = {ClipStage.INCOMPLETE.value: "incomplete", ClipStage.DISPOSED.value: "disposed"}
 FramesState = Literal["none", "waiting", "ready", "failed"]
+_Content = TypeVar("_Content")
 ProxyStage = Literal["none", "waiting", "running", "ready", "failed"]
 
 
@@ -82,11 +84,19 @@ def with_filmstrip(home: Home, digests: Mapping[str, str]) -> frozenset[str]:
 
 def waveform(home: Home, held: ClipBytes) -> Waveform | None:
     """Return how loud the clip is when, None when that was not measured (yet) or it is blocked."""
-    path = layout.waveform_path(home.derived, held.sha256)
+    return _read(held, layout.waveform_path(home.derived, held.sha256), read_waveform)
+
+
+def track(home: Home, held: ClipBytes) -> Track | None:
+    """Return where the recorder was, None when that was not read (yet) or it is blocked."""
+    return _read(held, layout.track_path(home.derived, held.sha256), read_track)
+
+
+def _read(held: ClipBytes, path: Path, read: Callable[[Path], _Content]) -> _Content | None:
     if blocked(held) is not None or not path.is_file():
         return None
     try:
-        return read_waveform(path)
+        return read(path)
     except DerivationError as error:
         _logger.warning("derived file not used", clip=held.clip, reason=str(error))
         return None

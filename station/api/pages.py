@@ -14,6 +14,7 @@ from markupsafe import Markup
 from station.actions.receipt import Receipt
 from station.actions.shown_proof import ShownProof
 from station.api.disposal_pages import HoldingView
+from station.api.maps import MapView
 from station.api.timeline import DayStrip
 from station.api.waves import WaveView
 from station.board import SlotBoard
@@ -185,7 +186,7 @@ class ClipPageView:
     for one, posting to /clips/{id}/open; until then neither poster nor media is offered. `submitted`: a case
     it is bound to was submitted, so that changes take two people. `frames` says whether a video can be stepped by
     frame (none: no video); `frames_url` has the times when it can. `filmstrip_url` None: it has none (yet).
-    `wave` None: nothing with sound plays.
+    `wave` None: nothing with sound plays. `map` None: it may not be shown (yet).
     """
 
     detail: ClipDetail
@@ -207,6 +208,7 @@ class ClipPageView:
     frames_url: str | None = None
     filmstrip_url: str | None = None
     wave: WaveView | None = None
+    map: MapView | None = None
 
 
 @dataclass(frozen=True, slots=True)

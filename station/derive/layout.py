@@ -1,6 +1,6 @@
 """Where derived files lie, and how they get there.
 
-`derived/<aa>/<sha256>/poster.webp|filmstrip.webp|waveform.json|proxy.mp4|frames.json|disclosure-<export>.mp4`
+`derived/<aa>/<sha256>/poster.webp|filmstrip.webp|waveform.json|track.json|proxy.mp4|frames.json|disclosure-<export>.mp4`
 
 Guarantee: a name of the layout holds a whole file or does not exist. What a confined program left is taken only
 if it is a plain file of its own, so that a link planted in its place can't make us publish or move another file.
@@ -38,6 +38,11 @@ def filmstrip_path(derived: Path, sha256: str) -> Path:
 def waveform_path(derived: Path, sha256: str) -> Path:
     """Return where the loudness over time is or will be: JSON (see `waveform`)."""
     return clip_folder(derived, sha256) / "waveform.json"
+
+
+def track_path(derived: Path, sha256: str) -> Path:
+    """Return where the positions of the recorder are or will be: JSON (see `track`)."""
+    return clip_folder(derived, sha256) / "track.json"
 
 
 def proxy_path(derived: Path, sha256: str) -> Path:

@@ -24,6 +24,7 @@ from station.derive.playback import Playable
 from station.derive.poster import make_filmstrip, make_poster
 from station.derive.probe import Probe, probe
 from station.derive.proxy import make_proxy
+from station.derive.track import make_track
 from station.derive.waveform import make_waveform
 from station.errors import DerivationError, SandboxError
 from station.evidence.store import LocalStore
@@ -52,6 +53,7 @@ class _Aside:
 _ASIDES = {
     "filmstrip": _Aside(layout.filmstrip_path, frozenset({"video"}), make_filmstrip),
     "waveform": _Aside(layout.waveform_path, frozenset({"video", "audio"}), make_waveform),
+    "track": _Aside(layout.track_path, frozenset({"video"}), make_track),
 }
 
 

@@ -14,11 +14,13 @@ from station.actions.disposal import Due
 from station.actions.receipt import Receipt, ReceiptClip, qr_svg
 from station.actions.shown_proof import ShownProof
 from station.api import amend_pages, disposal_pages, import_pages, pages, review_pages, station_pages, timeline
+from station.api.maps import MapView, draw_track
 from station.api.waves import WaveView, draw_wave
 from station.board import SlotBoard
 from station.catalogue import exports, retaining, review_lists, reviews, views
 from station.catalogue.timeline import Lane
 from station.config import Home, Settings
+from station.derive.track import Track
 from station.derive.waveform import Waveform
 from station.records.recording_list import StageState, load_list
 from station.records.retention import load_rules
@@ -183,13 +185,19 @@ _LOUDNESS = tuple(round(9000 * abs(sin(n / 9) * sin(n / 31)) ** 3 + 40 + n * 791
 WAVE = Waveform(bucket=10084, low=tuple(-level for level in _LOUDNESS), high=_LOUDNESS)
 
 
+TRACK = Track(timed="sample", fixes=tuple(
+    (n * 1000, 38_042_100 + round(900 * sin(n / 25) + n * 14), 114_514_900 + round(n * 31 + 1500 * sin(n / 40)))
+    for n in range(180)
+))  # fmt: skip
+
+
 def clip_page(row: views.ClipRow, **changes: Any) -> pages.ClipPageView:
     values: dict[str, Any] = {
         "detail": detail(row), "media_url": "/media.mp4", "poster_url": "/clips/c01/poster",
         "proxy": pages.ProxyState("none"), "can_bind": True, "can_amend": True, "can_verify": True, "can_classify": True,
         "needs_purpose": False, "blocked": None, "officers": PEOPLE, "sensitivities": CLASSES,
         "frames": "ready", "frames_url": "/frames.json", "filmstrip_url": "/clips/c01/filmstrip",
-        "wave": draw_wave(WAVE, row.duration_ms) if row.duration_ms else None,
+        "wave": draw_wave(WAVE, row.duration_ms) if row.duration_ms else None, "map": draw_track(TRACK, None),
     }  # fmt: skip
     return pages.ClipPageView(**values | changes)
 
@@ -675,7 +683,7 @@ PAGES: dict[str, Shown] = {
     "clip": Shown("clip.html", clip_page(ROWS[0], holding=HOLDABLE), CLERK, "/clips/c01"),
     "clip-held": Shown("clip.html", clip_page(ROWS[0], can_bind=False, can_amend=False, can_classify=False, holding=HELD_CLIP), APPROVER, "/clips/c01"),
     "clip-held-by-case": Shown("clip.html", clip_page(ROWS[0], holding=HELD_THROUGH), CLERK, "/clips/c01"),
-    "clip-untimed": Shown("clip.html", clip_page(ROWS[0], frames="waiting", frames_url=None, wave=WaveView("silent")), CLERK, "/clips/c01"),
+    "clip-untimed": Shown("clip.html", clip_page(ROWS[0], frames="waiting", frames_url=None, wave=WaveView("silent"), map=MapView("none")), CLERK, "/clips/c01"),
     "clip-poor": Shown("clip.html", clip_page(replace(ROWS[7], bindings=()), detail=detail(ROWS[7], *POOR_FIELDS), media_url=None,
                        proxy=pages.ProxyState("running", 430), problem="time_invalid"), OFFICER, "/clips/c08"),
     "clip-secret": Shown("clip.html", clip_page(ROWS[3], media_url=None, poster_url=None, blocked="suspected_secret"), CLERK, "/clips/c04"),

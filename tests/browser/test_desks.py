@@ -312,6 +312,27 @@ def test_the_timeline_below_the_player_seeks_by_click_and_keys(browse: Callable[
     assert video.evaluate("video => video.currentTime / video.duration") == pytest.approx(0.1, abs=0.01)
 
 
+def test_the_way_of_the_recorder_is_drawn_and_goes_with_the_player(browse: Callable[..., Page], served: Served) -> None:
+    page = browse()
+    enter(page, served, "chen")
+    page.goto("/clips?important=yes")
+    page.locator(".clip a.look").first.click()
+    way, video = page.locator("track-map"), page.locator("evidence-player video")
+    expect(way.locator("path.way")).to_have_count(1)
+    expect(page.locator("section", has=way)).to_contain_text("38.042100, 114.514900")
+    mark = way.locator(".now")
+    expect(mark).to_be_visible()
+    follow = way.evaluate("each => JSON.parse(each.dataset.follow)")
+    assert [ms for ms, _, _ in follow] == [0, 1000, 2000, 3000, 4000]
+    video.evaluate("video => { video.currentTime = 2.5; }")
+    expect(mark).to_have_attribute("cx", f"{follow[2][1]:g}")
+    box = way.get_by_role("img").bounding_box() or pytest.fail("there is no drawing")
+    x, y = follow[3][1] / 480 * box["width"], follow[3][2] / 300 * box["height"]
+    way.get_by_role("img").click(position={"x": x, "y": y})
+    expect(mark).to_have_attribute("cx", f"{follow[3][1]:g}")
+    assert video.evaluate("video => video.currentTime") == pytest.approx(3, abs=0.05)
+
+
 def test_a_clip_of_varying_rate_is_stepped_by_its_real_frames(browse: Callable[..., Page], served: Served) -> None:
     page = browse()
     enter(page, served, "chen")

@@ -11,7 +11,7 @@ from station.stages.developing import Developing
 from station.state import work
 from tests.fakes.stations import FakeStation, memory_station
 
-BESIDE = {"filmstrip.webp", "waveform.json"}
+BESIDE = {"filmstrip.webp", "waveform.json", "track.json"}
 
 
 @pytest.fixture

@@ -11,3 +11,4 @@ import "./_file-check.js";
 import "./_muted-preview.js";
 import "./_tagging.js";
 import "./_time-marks.js";
+import "./_track-map.js";

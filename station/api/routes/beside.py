@@ -1,10 +1,11 @@
-"""What stands beside the player or in its place: the filmstrip. Every look is entered before it is granted."""
+"""What stands beside the player or in its place: filmstrips and map tiles. A look is entered before it is granted."""
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
 from station.actions import access, media
 from station.api.context import station_of, visit_of
+from station.api.maps import tile_path
 from station.api.routes.clips import footage_of, send
 
 
@@ -18,4 +19,16 @@ def clip_filmstrip(request: Request, clip: str) -> Response:
     return send(filmstrip)
 
 
-ROUTES = (("GET", "/clips/{clip}/filmstrip", clip_filmstrip),)
+def map_tile(request: Request, zoom: int, x: int, y: int) -> Response:
+    """Send a tile of the unit's own map: it tells nothing of any clip."""
+    folder = station_of(request).home.map_tiles
+    path = tile_path(folder, zoom, x, y) if folder else None
+    if path is None:
+        return Response(status_code=404)
+    return FileResponse(path, media_type="image/png", headers={"cache-control": "private, max-age=86400"})
+
+
+ROUTES = (
+    ("GET", "/clips/{clip}/filmstrip", clip_filmstrip),
+    ("GET", "/map/{zoom}/{x}/{y}", map_tile),
+)

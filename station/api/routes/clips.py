@@ -12,6 +12,7 @@ from station import clock
 from station.actions import access, amend, media
 from station.actions.problems import ProblemError
 from station.api.auth import RefusedError
+from station.api.beside import map_beside, wave_beside
 from station.api.context import Station, Visit, station_of, visit_of
 from station.api.disposal_pages import HoldingView, holding_of
 from station.api.forms import choice, day_bounds, utc_time
@@ -19,7 +20,6 @@ from station.api.pages import ClipPageView, ClipsPage, ProxyState
 from station.api.register import register_csv, register_head
 from station.api.render import is_htmx, render, translator_of
 from station.api.timeline import day_strip
-from station.api.waves import WaveView, draw_wave
 from station.catalogue import checks
 from station.catalogue.clip_detail import clip_detail
 from station.catalogue.clips import ClipBytes, can_see, clip_digest, cursor_time, digests_of, list_clips
@@ -218,16 +218,10 @@ def _clip_view(
         holding=_holding(session, visit, held, detail),
         frames=frames,
         frames_url=f"/clips/{held.clip}/frames" if frames == "ready" else None,
-        wave=_wave(station, session, held, detail.row) if played else None,
+        wave=wave_beside(station, session, held, detail) if played else None,
+        map=None if waiting or blocked else map_beside(station, session, held, detail),
         filmstrip_url=f"/clips/{held.clip}/filmstrip" if played and media.filmstrip(station.home, held) else None,
     )
-
-
-def _wave(station: Station, session: Session, held: ClipBytes, row: ClipRow) -> WaveView | None:
-    if row.duration_ms is None:
-        return None
-    wave = media.waveform(station.home, held)
-    return draw_wave(wave, row.duration_ms) if wave else WaveView(media.beside_state(session, held, media.WAVEFORM))
 
 
 def _holding(session: Session, visit: Visit, held: ClipBytes, detail: ClipDetail) -> HoldingView:

@@ -64,6 +64,7 @@ EXPECTED = {
     "GET /clips/{clip}/preview": SEEING,
     "GET /clips/{clip}/poster": SEEING,
     "GET /clips/{clip}/filmstrip": SEEING,
+    "GET /map/{zoom}/{x}/{y}": SEEING,
     "POST /clips/{clip}/disclaim": "officer",
     "GET /clips/{clip}/media": SEEING,
     "GET /clips/{clip}/frames": SEEING,
