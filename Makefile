@@ -13,8 +13,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 RUN_PACKAGES := ca-certificates dosfstools exfat-fuse exfatprogs fdisk ffmpeg fonts-noto-cjk \
-	forensics-samples-files libharfbuzz-subset0 libpango-1.0-0 libpangoft2-1.0-0 libusb-1.0-0 mtools openssl \
-	python3-venv tzdata
+	forensics-samples-files libharfbuzz-subset0 libimage-exiftool-perl libpango-1.0-0 libpangoft2-1.0-0 \
+	libusb-1.0-0 mtools openssl python3-venv tzdata
 TEST_PACKAGES := chromium ntfs-3g poppler-utils postgresql rsync softhsm2 swtpm systemd tpm2-tools umockdev zbar-tools
 RIG_PACKAGES := busybox-static cpio e2fsprogs fakeroot kmod mmdebstrap qemu-system-x86 qemu-utils uidmap util-linux
 

@@ -70,6 +70,9 @@ class Settings(BaseModel):
     service_group: str = Field(
         default="", description="group of the station's users where each process has its own (systemd); empty: one user"
     )
+    map_tiles: str = Field(
+        default="", description="folder of map tiles (z/x/y.png, EPSG:3857, in WGS 84) drawn beneath tracks; none"
+    )
     kiosk_addresses: tuple[IPvAnyNetwork, ...] = Field(
         default=(), description="addresses or networks of dock screens, beside this machine: the board without log-in"
     )
@@ -189,6 +192,11 @@ class Home:
     def run(self) -> Path:
         """Sockets, locks and the boards' progress files."""
         return self.root / "run"
+
+    @property
+    def map_tiles(self) -> Path | None:
+        """The folder of the unit's map tiles, None where it has none."""
+        return Path(self.settings.map_tiles) if self.settings.map_tiles else None
 
     @property
     def profiles(self) -> tuple[Path, ...]:

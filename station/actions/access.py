@@ -1,7 +1,7 @@
 """Looks and refusals: entered in the ledger before anything is shown (design, Ledger; rules, 调阅监督).
 
-Guarantees: when `open_clip` or `list_posters` returned, the look is committed; within a quarter of an hour the same
-look of the same session is not entered twice, by however many requests at once; the first refusal of a person,
+Guarantees: when `open_clip`, `scrub` or `list_posters` returned, the look is committed; within a quarter of an hour
+the same look of the same session is not entered twice, by however many requests at once; the first refusal of a person,
 subject, route and minute is entered at once, further ones as one entry with their count when the minute is over.
 """
 
@@ -67,6 +67,42 @@ def open_clip(
 
     custody.append_from(compose, seal=False)
     return bool(entered)
+
+
+def scrub(custody: Custody, database: Database, viewer: Viewer, actor: Actor, clip: str) -> bool:
+    """Enter that the clip's filmstrip was looked at, unless the clip was opened lately; True when an entry was made.
+
+    It opens nothing else. Raises ProblemError: poster_not_listed where the clip is on no page sent to this session,
+    purpose_missing.
+    """
+    public_id = _session(actor)
+
+    def is_known(session: Session) -> bool:
+        now = clock.now()
+        ticket = looks.ticket(session, public_id, clip, now)
+        return (ticket is not None and ticket.fresh) or looks.scrubbed_since(
+            session, public_id, clip, now - looks.WINDOW
+        )
+
+    with database.read() as session:
+        if not may_send_poster(session, actor, clip):
+            raise ProblemError("poster_not_listed", "The clip is on no page sent to this session lately")
+        if is_known(session):
+            return False
+        demanded = needs_purpose(session, viewer, clip)
+
+    def compose(session: Session) -> Sequence[Entry]:
+        if is_known(session):
+            return ()
+        now = clock.now()
+        ticket = looks.ticket(session, public_id, clip, now)
+        if demanded and (ticket is None or ticket.purpose is None):
+            raise ProblemError("purpose_missing", "An inspector states a purpose before a clip's pictures are sent")
+        looks.mark_scrubbed(session, public_id, clip, now)
+        look = AccessOpened.Look(clip=clip, kind="filmstrip", purpose=ticket.purpose if ticket else None)
+        return (AccessOpened(fact=AccessOpened.Fact(access=new_id()), look=look, actor=actor),)
+
+    return bool(custody.append_from(compose, seal=False))
 
 
 def has_opened(session: Session, actor: Actor, clip: str) -> bool:

@@ -4,22 +4,29 @@ Guarantees: a suspected secret has no bytes for anybody; an original is handed o
 sniff, never of its name; a browser-playable original is played from the vault as it is, without a copy.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
+
+import structlog
 
 from station.catalogue.clips import ClipBytes
 from station.config import Home
 from station.database import Session
 from station.derive import layout
+from station.derive.track import Track, read_track
+from station.derive.waveform import Waveform, read_waveform
+from station.errors import DerivationError
 from station.evidence.store import LocalStore
 from station.records.terms import ClipStage, Sensitivity
 from station.state import work
 
-PROXY, FRAMES = "proxy", "frames"
-POSTER_TYPE = "image/webp"
+PROXY, FRAMES, WAVEFORM, TRACK = "proxy", "frames", "waveform", "track"
+PICTURE_TYPE = "image/webp"
 _FRAMES_TYPE = "application/json"
 _PROXY_TYPE = "video/mp4"
+_logger = structlog.get_logger(__name__)
 # (media, container by our sniff): what browsers call it. Anything else is not handed out as an original.
 _TYPES = {
     ("video", "mov"): "video/mp4",
@@ -34,6 +41,7 @@ _TYPES = {
 }
 _BLOCKING_STAGES = {ClipStage.INCOMPLETE.value: "incomplete", ClipStage.DISPOSED.value: "disposed"}
 FramesState = Literal["none", "waiting", "ready", "failed"]
+_Content = TypeVar("_Content")
 ProxyStage = Literal["none", "waiting", "running", "ready", "failed"]
 
 
@@ -58,7 +66,46 @@ def poster(home: Home, held: ClipBytes) -> Footage | None:
     if held.sensitivity == Sensitivity.SUSPECTED_SECRET or held.stage == ClipStage.DISPOSED:
         return None
     path = layout.poster_path(home.derived, held.sha256)
-    return Footage(path, POSTER_TYPE, f'"{held.sha256}-poster"') if path.is_file() else None
+    return Footage(path, PICTURE_TYPE, f'"{held.sha256}-poster"') if path.is_file() else None
+
+
+def filmstrip(home: Home, held: ClipBytes) -> Footage | None:
+    """Return the clip's filmstrip (`station.derive.poster`), None when there is none (yet) or it is blocked."""
+    if blocked(held) is not None:
+        return None
+    path = layout.filmstrip_path(home.derived, held.sha256)
+    return Footage(path, PICTURE_TYPE, f'"{held.sha256}-filmstrip"') if path.is_file() else None
+
+
+def with_filmstrip(home: Home, digests: Mapping[str, str]) -> frozenset[str]:
+    """Return those clips, given with their SHA-256, that have a filmstrip."""
+    return frozenset(clip for clip, sha256 in digests.items() if layout.filmstrip_path(home.derived, sha256).is_file())
+
+
+def waveform(home: Home, held: ClipBytes) -> Waveform | None:
+    """Return how loud the clip is when, None when that was not measured (yet) or it is blocked."""
+    return _read(held, layout.waveform_path(home.derived, held.sha256), read_waveform)
+
+
+def track(home: Home, held: ClipBytes) -> Track | None:
+    """Return where the recorder was, None when that was not read (yet) or it is blocked."""
+    return _read(held, layout.track_path(home.derived, held.sha256), read_track)
+
+
+def _read(held: ClipBytes, path: Path, read: Callable[[Path], _Content]) -> _Content | None:
+    if blocked(held) is not None or not path.is_file():
+        return None
+    try:
+        return read(path)
+    except DerivationError as error:
+        _logger.warning("derived file not used", clip=held.clip, reason=str(error))
+        return None
+
+
+def beside_state(session: Session, held: ClipBytes, kind: str) -> Literal["waiting", "failed"]:
+    """Return whether what is not there to stand beside the player will still be made; `kind` as work has it."""
+    progress = work.find(session, held.sha256, kind)
+    return "failed" if progress is not None and progress.state == "failed" else "waiting"
 
 
 def footage(home: Home, store: LocalStore, held: ClipBytes) -> Footage | None:
@@ -92,8 +139,7 @@ def frames_state(session: Session, home: Home, store: LocalStore, held: ClipByte
         return "none"
     if frames(home, store, held) is not None:
         return "ready"
-    progress = work.find(session, held.sha256, FRAMES)
-    return "failed" if progress is not None and progress.state == "failed" else "waiting"
+    return beside_state(session, held, FRAMES)
 
 
 def proxy_progress(session: Session, home: Home, held: ClipBytes) -> tuple[ProxyStage, int]:

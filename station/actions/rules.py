@@ -9,7 +9,7 @@ from station.state import accounts, pins, secrets, sessions
 
 # By what they are about; what holds secrets, or says only how programs find each other, is not among them.
 SHOWN: Mapping[str, tuple[str, ...]] = {
-    "station": ("unit", "locale", "time_zone", "slots", "listen", "kiosk_addresses"),
+    "station": ("unit", "locale", "time_zone", "slots", "listen", "kiosk_addresses", "map_tiles"),
     "access": ("second_factor_roles", "session_minutes"),
     "records": ("case_number_pattern", "recording_list", "further_digests"),
     "keeping": ("retention", "scrub_days", "reserve_bytes"),

@@ -30,6 +30,7 @@ from station.api.render import WEB_FOLDER, load_assets, load_templates
 from station.api.routes import (
     admin,
     amending,
+    beside,
     binding,
     cases,
     clips,
@@ -63,6 +64,7 @@ _AREAS = (
     dock,
     dock_tagging,
     clips,
+    beside,
     previews,
     searches,
     binding,

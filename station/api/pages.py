@@ -14,7 +14,9 @@ from markupsafe import Markup
 from station.actions.receipt import Receipt
 from station.actions.shown_proof import ShownProof
 from station.api.disposal_pages import HoldingView
+from station.api.maps import MapView
 from station.api.timeline import DayStrip
+from station.api.waves import WaveView
 from station.board import SlotBoard
 from station.catalogue.exports import ExportRow
 from station.catalogue.reviews import SubmissionView
@@ -135,6 +137,8 @@ class ClipsPage:
     after: str = ""
     """Time of the last clip of the page before: its day has its heading already."""
     strip: DayStrip | None = None
+    filmstrips: frozenset[str] = frozenset()
+    """Clips of this page whose poster can be scrubbed."""
 
     @property
     def groups(self) -> tuple[tuple[ClipRow, ...], ...]:
@@ -181,7 +185,8 @@ class ClipPageView:
     `blocked`: suspected_secret (show the handover steps), disposed, incomplete. `needs_purpose`: ask an inspector
     for one, posting to /clips/{id}/open; until then neither poster nor media is offered. `submitted`: a case
     it is bound to was submitted, so that changes take two people. `frames` says whether a video can be stepped by
-    frame (none: no video); `frames_url` has the times when it can.
+    frame (none: no video); `frames_url` has the times when it can. `filmstrip_url` None: it has none (yet).
+    `wave` None: nothing with sound plays. `map` None: it may not be shown (yet).
     """
 
     detail: ClipDetail
@@ -201,6 +206,9 @@ class ClipPageView:
     holding: HoldingView = field(default_factory=HoldingView)
     frames: str = "none"
     frames_url: str | None = None
+    filmstrip_url: str | None = None
+    wave: WaveView | None = None
+    map: MapView | None = None
 
 
 @dataclass(frozen=True, slots=True)

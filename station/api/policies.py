@@ -118,6 +118,8 @@ POLICIES: dict[str, Policy] = {
     "GET /clips/{clip}": _roles(*_SEEING, subject=Subject.CLIP),
     "GET /clips/{clip}/preview": _roles(*_SEEING, subject=Subject.CLIP),
     "GET /clips/{clip}/poster": Policy(Who.ROLES, _SEEING, Subject.CLIP, at_dock=True),
+    "GET /clips/{clip}/filmstrip": _roles(*_SEEING, subject=Subject.CLIP),
+    "GET /map/{zoom}/{x}/{y}": _roles(*_SEEING),
     "POST /clips/{clip}/disclaim": Policy(Who.ROLES, frozenset({Role.OFFICER}), Subject.CLIP, at_dock=True),
     "GET /clips/{clip}/media": _roles(*_SEEING, subject=Subject.CLIP),
     "GET /clips/{clip}/frames": _roles(*_SEEING, subject=Subject.CLIP),

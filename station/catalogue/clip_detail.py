@@ -52,6 +52,7 @@ def clip_detail(session: Session, viewer: Viewer, clip: str, *, leaf_of: Callabl
         checked_at=stored.checked_at,
         seq=stored.seq,
         leaf=leaf_of(stored.seq),
+        coordinates=_coordinates(stored),
     )
 
 
@@ -105,10 +106,16 @@ def _case_number(session: Session, bindings: tuple[BindingView, ...]) -> FieldVi
     return FieldView("case_number", BETWEEN.join(number or "" for number in cases.values()), sources[next(iter(cases))])
 
 
+def _coordinates(stored: Row[Any]) -> tuple[str, str, str] | None:
+    if stored.latitude is None or stored.longitude is None:
+        return None
+    return stored.latitude, stored.longitude, stored.datum or "unknown"
+
+
 def _place(stored: Row[Any]) -> FieldView:
-    value = stored.place
-    if value is None and stored.latitude is not None and stored.longitude is not None:
-        value = f"{stored.latitude}, {stored.longitude} ({stored.datum or 'unknown'})"
+    value, coordinates = stored.place, _coordinates(stored)
+    if value is None and coordinates is not None:
+        value = "{}, {} ({})".format(*coordinates)
     return FieldView("place", value, stored.place_source)
 
 

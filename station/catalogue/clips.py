@@ -5,7 +5,7 @@ clip), so one that is read while clips come in neither repeats nor loses a row.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -182,6 +182,15 @@ def clip_digest(session: Session, clip: str) -> ClipBytes:
     if row is None:
         raise NotFoundError(f"There is no clip {clip}")
     return ClipBytes(**{**row, "file_name": row["file_name"] or ""})
+
+
+def digests_of(session: Session, clips: Iterable[str]) -> dict[str, str]:
+    """Return the SHA-256 of each clip's bytes, for callers that have checked who asks."""
+    found: dict[str, str] = {}
+    for part in chunks(clips):
+        query = select(CLIP.c.clip, CLIP.c.sha256).where(CLIP.c.clip.in_(part))
+        found |= {row.clip: row.sha256 for row in fetch(session, query)}
+    return found
 
 
 def clips_of_digest(session: Session, sha256: str) -> tuple[str, ...]:

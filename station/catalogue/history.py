@@ -66,7 +66,15 @@ HISTORY_CODES: Final[dict[str, tuple[str, ...]]] = {
     "export.produced": ("export", "log_size", "size_bytes"),
 }
 # Rows of `Look`; params: purpose, count, access.
-LOOK_CODES: Final = ("look.play", "look.original", "look.copy", "look.listed", "look.denied", "look.exported")
+LOOK_CODES: Final = (
+    "look.play",
+    "look.original",
+    "look.copy",
+    "look.filmstrip",
+    "look.listed",
+    "look.denied",
+    "look.exported",
+)
 
 _TOLD = frozenset({"clip", *(kind.value for kind in TargetKind)})  # what has a history
 

@@ -393,7 +393,7 @@ class Proves(Table, table=True):
 
 
 class Look(Table, table=True):
-    """Who looked at a clip, or was refused; `kind` is play, original, copy, listed or denied."""
+    """Who looked at a clip, or was refused; `kind` is play, original, copy, filmstrip, listed or denied."""
 
     __tablename__: ClassVar[Any] = "catalogue_look"
     seq: int = Field(primary_key=True)

@@ -186,6 +186,8 @@ class ClipDetail:
     checked_at: str | None
     seq: int
     leaf: str
+    coordinates: tuple[str, str, str] | None = None
+    """Degrees north and east as text, and their datum."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,11 @@ from itertools import groupby, pairwise
 from pathlib import Path
 
 from station.derive import tool
-from station.derive.layout import publish
+from station.derive.layout import publish_text
 from station.errors import DerivationError
 from station.sandbox.confinement import Limits
 
 MOST_FRAMES = 3_000_000  # a shift of 12 hours at 60 a second
-_MADE = "frames.json"
 _KEPT = "The original is untouched"
 _LIMITS = Limits(cpu_seconds=300, address_space_bytes=2 * tool.GIB, file_size_bytes=0, open_files=64, wall_seconds=3600)
 _PACKET = re.compile(rb"packet,(-?\d{1,18}),([A-Z_]*)", re.ASCII)
@@ -43,12 +42,7 @@ def make_frames(
         _arguments(demuxer), source, work=work, user=user, limits=_LIMITS, on_progress=read.line, cancel=cancel
     )
     tool.check(finished, "list of frame times")
-    made = work / _MADE
-    # The folder is the confined program's: what it may have left under this name is not written through.
-    made.unlink(missing_ok=True)
-    with made.open("x", encoding="ascii") as file:
-        file.write(read.text())
-    publish(made, target)
+    publish_text(read.text(), work, target)
 
 
 def _arguments(demuxer: str) -> list[str]:

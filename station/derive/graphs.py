@@ -1,7 +1,8 @@
 """ffmpeg command lines, built as graphs by ffmpeg-python and never run by it.
 
 Guarantee: every list returned starts with `ffmpeg`, names the original as `tool.INPUT` after the options of
-`tool.input_options`, writes one relative file with the `file:` prefix, and carries no metadata of the original over.
+`tool.input_options`, writes at most one relative file, with the `file:` prefix, and carries no metadata of the
+original over.
 """
 
 from typing import Any
@@ -67,6 +68,11 @@ def write_movie(streams: list[Any], name: str, **options: str) -> list[str]:
     """Return the command that writes the streams as an MP4 a browser can start before it has it all."""
     options = {**_CLEAN, "f": "mp4", "movflags": "+faststart", "progress": "pipe:1", **options}
     return _compile(ffmpeg.output(*streams, f"file:{name}", **options))
+
+
+def write_nothing(stream: Any) -> list[str]:
+    """Return the command that runs the graph for what its filters print."""
+    return _compile(stream.output("-", f="null"))
 
 
 def _compile(output: Any) -> list[str]:

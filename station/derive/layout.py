@@ -1,6 +1,6 @@
 """Where derived files lie, and how they get there.
 
-`derived/<aa>/<sha256>/poster.webp|filmstrip.webp|proxy.mp4|frames.json|disclosure-<export>.mp4`
+`derived/<aa>/<sha256>/poster.webp|filmstrip.webp|waveform.json|track.json|proxy.mp4|frames.json|disclosure-<export>.mp4`
 
 Guarantee: a name of the layout holds a whole file or does not exist. What a confined program left is taken only
 if it is a plain file of its own, so that a link planted in its place can't make us publish or move another file.
@@ -35,6 +35,16 @@ def filmstrip_path(derived: Path, sha256: str) -> Path:
     return clip_folder(derived, sha256) / "filmstrip.webp"
 
 
+def waveform_path(derived: Path, sha256: str) -> Path:
+    """Return where the loudness over time is or will be: JSON (see `waveform`)."""
+    return clip_folder(derived, sha256) / "waveform.json"
+
+
+def track_path(derived: Path, sha256: str) -> Path:
+    """Return where the positions of the recorder are or will be: JSON (see `track`)."""
+    return clip_folder(derived, sha256) / "track.json"
+
+
 def proxy_path(derived: Path, sha256: str) -> Path:
     """Return where the browser-playable copy is or will be: MP4."""
     return clip_folder(derived, sha256) / "proxy.mp4"
@@ -57,6 +67,16 @@ def work_parent(derived: Path) -> Path:
     folder = derived / _WORK
     make_folder(folder)
     return folder
+
+
+def publish_text(text: str, work: Path, target: Path) -> None:
+    """Put a text of ours to its place in the layout by way of the work folder; raises as `publish`."""
+    made = work / target.name
+    # The folder is the confined program's: what it may have left under this name is not written through.
+    made.unlink(missing_ok=True)
+    with made.open("x", encoding="utf-8") as file:
+        file.write(text)
+    publish(made, target)
 
 
 def publish(made: Path, target: Path) -> None:

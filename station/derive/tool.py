@@ -42,7 +42,8 @@ _DECODERS = (
     "vp8,vp9,libdav1d,theora,png,"
     "aac,aac_latm,mp3float,mp3,mp2float,mp2,ac3,opus,libopus,vorbis,flac,alac,amrnb,amrwb,"
     "wmav1,wmav2,wmapro,gsm,gsm_ms,adpcm_ima_wav,adpcm_ima_qt,adpcm_ms,g726,g726le,g723_1,"
-    "pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_f32le,pcm_u8,pcm_s8,pcm_alaw,pcm_mulaw,pcm_dvd,pcm_bluray"
+    "pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_f32le,pcm_u8,pcm_s8,pcm_alaw,pcm_mulaw,pcm_dvd,pcm_bluray,"
+    "mov_text"  # recorders write positions as captions; without this ffprobe gives the whole movie up
 )
 
 

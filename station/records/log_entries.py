@@ -190,10 +190,10 @@ class AccessOpened(Entry):
         access: str
 
     class Look(Part):
-        """The clip and, where the role demands one, the purpose stated."""
+        """The clip and, where the role demands one, the purpose stated; `filmstrip`: some pictures of it, in a list."""
 
         clip: str
-        kind: Literal["play", "original", "copy"]
+        kind: Literal["play", "original", "copy", "filmstrip"]
         purpose: str | None = None
 
     fact: Fact

@@ -1,12 +1,13 @@
-"""The copies for looking at: what a clip contains, its poster and filmstrip, a playable copy where one is needed.
+"""The copies for looking at: what a clip contains, its poster, a playable copy where needed, what stands beside it.
 
 Guarantees: an original is only ever read; a failure is remembered with its reason and never holds up another clip;
 what to do follows from what is stored, so a restart goes on where it stopped, and `derived/` can be deleted any time.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -20,9 +21,11 @@ from station.database import Database, Session
 from station.derive import layout
 from station.derive.frames import make_frames
 from station.derive.playback import Playable
-from station.derive.poster import make_poster
+from station.derive.poster import make_filmstrip, make_poster
 from station.derive.probe import Probe, probe
 from station.derive.proxy import make_proxy
+from station.derive.track import make_track
+from station.derive.waveform import make_waveform
 from station.errors import DerivationError, SandboxError
 from station.evidence.store import LocalStore
 from station.records.docking_entries import ClipProbed
@@ -38,8 +41,24 @@ _DETAIL_CHARACTERS = 2000
 PROXY, POSTER, FRAMES = "proxy", "poster", "frames"
 
 
+@dataclass(frozen=True, slots=True)
+class _Aside:
+    """What is shown beside the player of clips of some media: it waits until everything can be seen and played."""
+
+    path: Callable[[Path, str], Path]
+    media: frozenset[str]
+    make: Callable[..., None]
+
+
+_ASIDES = {
+    "filmstrip": _Aside(layout.filmstrip_path, frozenset({"video"}), make_filmstrip),
+    "waveform": _Aside(layout.waveform_path, frozenset({"video", "audio"}), make_waveform),
+    "track": _Aside(layout.track_path, frozenset({"video"}), make_track),
+}
+
+
 class Developing:
-    """Works through the clips taken in, oldest first: all posters, then frame times, then playable copies."""
+    """Works through the clips taken in, oldest first: all posters, then frame times, playable copies, and the rest."""
 
     def __init__(self, home: Home, database: Database, custody: Custody, store: LocalStore) -> None:
         """Begin from the first clip; what is there already is passed over."""
@@ -56,6 +75,8 @@ class Developing:
             clips = whole_clips(session, self._looked_at, _BATCH)
             timed = None if clips else _waiting_for(session, FRAMES)
             copy = None if clips or timed else _waiting_for(session, PROXY)
+            kinds = () if clips or timed or copy else _ASIDES
+            aside = next(((kind, clip) for kind in kinds if (clip := _waiting_for(session, kind))), None)
         for clip in clips:
             if cancel.is_set():
                 return True
@@ -65,7 +86,9 @@ class Developing:
             self._time(timed, cancel)
         if copy is not None:
             self._copy(copy, cancel)
-        return bool(clips) or timed is not None or copy is not None
+        if aside is not None:
+            self._set_beside(*aside, cancel)
+        return bool(clips) or timed is not None or copy is not None or aside is not None
 
     def _look_at(self, clip: WholeClip, cancel: threading.Event) -> None:
         """Probe a clip and make its poster; put on the list what else it needs."""
@@ -78,9 +101,15 @@ class Developing:
             # The frame times of a copy are read while it is made: it is made again where they are lost.
             proxy_due = not proxy.exists() or frames_due
             proxy_due = proxy_due and not _failed(session, clip, PROXY) and clip.playable != Playable.ORIGINAL
+            asides = [
+                kind
+                for kind, each in _ASIDES.items()
+                if not each.path(self._home.derived, clip.sha256).exists() and not _failed(session, clip, kind)
+            ]
         if frames_due and clip.playable == Playable.ORIGINAL:
             self._want(clip, FRAMES)
         if clip.playable is not None and not poster_due and not proxy_due:
+            self._want(clip, *_fitting(asides, clip.media, clip.playable))
             return
         with self._opened(clip) as (original, folder):
             facts = self._probe(clip, original, folder)
@@ -93,11 +122,30 @@ class Developing:
         copied = facts.ok and facts.playable == Playable.PROXY and facts.media != "photo"
         if proxy_due and copied and (seen or not proxy.exists()):  # sound has no frames to read again
             self._want(clip, PROXY)
+        self._want(clip, *_fitting(asides, facts.media, facts.playable))
 
-    def _want(self, clip: WholeClip, kind: str) -> None:
+    def _want(self, clip: WholeClip, *kinds: str) -> None:
+        if not kinds:
+            return
         with self._database.write() as session:
-            if not work.want(session, clip.sha256, kind):
-                work.fail(session, clip.sha256, kind, f"{kind}: it is gone", again=True)
+            for kind in kinds:
+                if not work.want(session, clip.sha256, kind):
+                    work.fail(session, clip.sha256, kind, f"{kind}: it is gone", again=True)
+
+    def _set_beside(self, kind: str, clip: WholeClip, cancel: threading.Event) -> None:
+        """Make one of the things that stand beside the player."""
+        aside = _ASIDES[kind]
+        with self._database.write() as session:
+            work.start(session, clip.sha256, kind)
+
+        def make() -> None:
+            with self._opened(clip) as (original, folder):
+                facts = probe(original, Sniffed(clip.media, clip.container), work=folder, user=self._user)
+                target = aside.path(self._home.derived, clip.sha256)
+                if facts.media in aside.media:  # what began like a movie may be sound only
+                    aside.make(original, facts, target, work=folder, user=self._user, cancel=cancel)
+
+        self._make(clip, kind, make, cancel)
 
     def _time(self, clip: WholeClip, cancel: threading.Event) -> None:
         """Read the frame times of an original that is played as it is."""
@@ -186,6 +234,11 @@ def _waiting_for(session: Session, kind: str) -> WholeClip | None:
     """Return the first clip that waits for it and is still there."""
     waiting = (whole_clip_of(session, each.digest) for each in work.waiting(session, kind, limit=_BATCH))
     return next((clip for clip in waiting if clip is not None), None)
+
+
+def _fitting(kinds: Iterable[str], media: str, playable: str | None) -> list[str]:
+    """Return those kinds of things beside the player that a clip of this media, if it is played at all, has."""
+    return [kind for kind in kinds if media in _ASIDES[kind].media and playable not in (None, Playable.NONE)]
 
 
 def _failed(session: Session, clip: WholeClip, kind: str) -> bool:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, delete, func, select
 
 from station import clock
-from station.state.tables import Denial, Shown, Ticket
+from station.state.tables import Denial, Scrubbed, Shown, Ticket
 
 WINDOW = timedelta(minutes=15)
 _IN = 500  # values in one IN list, below every engine's limit
@@ -54,6 +54,17 @@ def mark_shown(session: Session, public_id: str, clips: Iterable[str], now: date
     moment = clock.format_time(now)
     for clip in clips:
         session.merge(Shown(session=public_id, clip=clip, at=moment))
+
+
+def scrubbed_since(session: Session, public_id: str, clip: str, since: datetime) -> bool:
+    """Tell whether the clip's filmstrip was sent to the session after `since`."""
+    row = session.get(Scrubbed, (public_id, clip))
+    return row is not None and row.at > clock.format_time(since)
+
+
+def mark_scrubbed(session: Session, public_id: str, clip: str, now: datetime) -> None:
+    """Note that the clip's filmstrip is sent to the session."""
+    session.merge(Scrubbed(session=public_id, clip=clip, at=clock.format_time(now)))
 
 
 def forget_tickets(session: Session) -> None:

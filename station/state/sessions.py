@@ -13,7 +13,7 @@ from sqlmodel import Session, col, delete, select
 
 from station import clock
 from station.state import secrets
-from station.state.tables import Login, Shown, Ticket
+from station.state.tables import Login, Scrubbed, Shown, Ticket
 
 LONGEST = timedelta(hours=12)
 DOCK = "badge_pin"
@@ -126,6 +126,6 @@ def _over(idle: timedelta, now: datetime) -> ColumnElement[bool]:
 
 
 def _forget(session: Session, ids: list[str]) -> None:
-    for table in (Shown, Ticket):
+    for table in (Shown, Scrubbed, Ticket):
         session.execute(delete(table).where(col(table.session).in_(ids)))
     session.execute(delete(Login).where(col(Login.session).in_(ids)))

@@ -174,6 +174,15 @@ class Shown(Table, table=True):
     at: str
 
 
+class Scrubbed(Table, table=True):
+    """A clip whose filmstrip was sent to a session, and when that was last entered in the ledger."""
+
+    __tablename__: ClassVar[Any] = "state_scrubbed"
+    session: str = Field(primary_key=True)
+    clip: str = Field(primary_key=True)
+    at: str
+
+
 class Ticket(Table, table=True):
     """A clip opened in a session: what lets its footage be sent, from the moment its look is in the ledger."""
 

@@ -28,6 +28,7 @@ from station.records.docking_entries import RecorderKnown
 from station.records.entries import Actor
 from station.records.terms import Role, TargetKind
 from station.stages.opening import Request
+from tests.unit.derive.tracks import write_places
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -52,6 +53,8 @@ FOOTAGE = {
     "J800000_01823320261120150000_0003_IMP.mp4": ("libx264", 5),
     "J800000_01823320261120160000_0004.avi": ("mpeg4", 2),
 }
+LOCATED = "J800000_01823320261120150000_0003_IMP.mp4"
+WAY = [(38.0421, 114.5149), (38.0424, 114.5153), (38.0426, 114.5160), (38.0425, 114.5166), (38.0422, 114.5170)]
 START_SECONDS = 90
 
 
@@ -138,6 +141,7 @@ def _card(folder: Path) -> Path:
             ],
             check=True,
         )
+    write_places(folder / LOCATED, WAY)
     return folder
 
 

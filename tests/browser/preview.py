@@ -87,6 +87,11 @@ def poster(clip: str) -> Response:
     return Response(samples.poster(clip), media_type="image/svg+xml")
 
 
+@app.get("/clips/{clip}/filmstrip")
+def filmstrip(clip: str) -> Response:
+    return Response(samples.filmstrip(clip), media_type="image/svg+xml")
+
+
 @app.get("/dock/events")
 def events() -> StreamingResponse:
     async def quiet() -> AsyncIterator[str]:

@@ -2,6 +2,7 @@
 # ruff: noqa: E501  tables of values are read by column
 
 from dataclasses import dataclass, replace
+from math import sin
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,14 @@ from station.actions.disposal import Due
 from station.actions.receipt import Receipt, ReceiptClip, qr_svg
 from station.actions.shown_proof import ShownProof
 from station.api import amend_pages, disposal_pages, import_pages, pages, review_pages, station_pages, timeline
+from station.api.maps import MapView, draw_track
+from station.api.waves import WaveView, draw_wave
 from station.board import SlotBoard
 from station.catalogue import exports, retaining, review_lists, reviews, views
 from station.catalogue.timeline import Lane
 from station.config import Home, Settings
+from station.derive.track import Track
+from station.derive.waveform import Waveform
 from station.records.recording_list import StageState, load_list
 from station.records.retention import load_rules
 from station.records.review_entries import ReviewPoint
@@ -176,12 +181,23 @@ POOR_FIELDS = (
 )
 
 
+_LOUDNESS = tuple(round(9000 * abs(sin(n / 9) * sin(n / 31)) ** 3 + 40 + n * 7919 % 700) for n in range(480))
+WAVE = Waveform(bucket=10084, low=tuple(-level for level in _LOUDNESS), high=_LOUDNESS)
+
+
+TRACK = Track(timed="sample", fixes=tuple(
+    (n * 1000, 38_042_100 + round(900 * sin(n / 25) + n * 14), 114_514_900 + round(n * 31 + 1500 * sin(n / 40)))
+    for n in range(180)
+))  # fmt: skip
+
+
 def clip_page(row: views.ClipRow, **changes: Any) -> pages.ClipPageView:
     values: dict[str, Any] = {
         "detail": detail(row), "media_url": "/media.mp4", "poster_url": "/clips/c01/poster",
         "proxy": pages.ProxyState("none"), "can_bind": True, "can_amend": True, "can_verify": True, "can_classify": True,
         "needs_purpose": False, "blocked": None, "officers": PEOPLE, "sensitivities": CLASSES,
-        "frames": "ready", "frames_url": "/frames.json",
+        "frames": "ready", "frames_url": "/frames.json", "filmstrip_url": "/clips/c01/filmstrip",
+        "wave": draw_wave(WAVE, row.duration_ms) if row.duration_ms else None, "map": draw_track(TRACK, None),
     }  # fmt: skip
     return pages.ClipPageView(**values | changes)
 
@@ -364,7 +380,7 @@ def _clips(view: Any, rows: tuple[views.ClipRow, ...] = ROWS, **form: str) -> pa
     page = views.ClipPage(rows, 1286 if rows else 0, "abc" if rows else None)
     return pages.ClipsPage(
         page, views.ClipFilter(), {"view": view, **form}, PEOPLE, RECORDERS, view, POSTERS, QUEUES, SEARCHES,
-        strip=STRIP if rows else None,
+        strip=STRIP if rows else None, filmstrips=POSTERS,
     )  # fmt: skip
 
 
@@ -667,7 +683,7 @@ PAGES: dict[str, Shown] = {
     "clip": Shown("clip.html", clip_page(ROWS[0], holding=HOLDABLE), CLERK, "/clips/c01"),
     "clip-held": Shown("clip.html", clip_page(ROWS[0], can_bind=False, can_amend=False, can_classify=False, holding=HELD_CLIP), APPROVER, "/clips/c01"),
     "clip-held-by-case": Shown("clip.html", clip_page(ROWS[0], holding=HELD_THROUGH), CLERK, "/clips/c01"),
-    "clip-untimed": Shown("clip.html", clip_page(ROWS[0], frames="waiting", frames_url=None), CLERK, "/clips/c01"),
+    "clip-untimed": Shown("clip.html", clip_page(ROWS[0], frames="waiting", frames_url=None, wave=WaveView("silent"), map=MapView("none")), CLERK, "/clips/c01"),
     "clip-poor": Shown("clip.html", clip_page(replace(ROWS[7], bindings=()), detail=detail(ROWS[7], *POOR_FIELDS), media_url=None,
                        proxy=pages.ProxyState("running", 430), problem="time_invalid"), OFFICER, "/clips/c08"),
     "clip-secret": Shown("clip.html", clip_page(ROWS[3], media_url=None, poster_url=None, blocked="suspected_secret"), CLERK, "/clips/c04"),
@@ -751,6 +767,17 @@ PAGES: dict[str, Shown] = {
     "error-404": Shown("error.html", pages.ErrorPage(404, "not_found"), OFFICER, "/clips/none"),
     "error-500": Shown("error.html", pages.ErrorPage(500, "internal"), None, "/clips/none"),
 }  # fmt: skip
+
+
+def filmstrip(clip: str) -> bytes:
+    """Return ten pictures side by side that can be told apart."""
+    hue = sum(map(ord, clip)) * 47 % 360
+    pictures = (
+        f'<rect x="{n * 160}" width="160" height="90" fill="hsl({hue} 25% {30 + n * 3}%)"/>'
+        f'<circle cx="{n * 160 + 20 + n * 12}" cy="55" r="30" fill="hsl({hue} 30% 60%)"/>'
+        for n in range(10)
+    )
+    return f'<svg xmlns="http://www.w3.org/2000/svg" width="1600" height="90">{"".join(pictures)}</svg>'.encode()
 
 
 def poster(clip: str) -> bytes:

@@ -242,6 +242,97 @@ def test_a_clip_plays_and_is_verified_in_words(browse: Callable[..., Page], serv
     expect(page.locator(".history")).to_contain_text("完整性校验：完好")
 
 
+def test_a_poster_is_scrubbed_by_mouse_finger_and_keys(browse: Callable[..., Page], served: Served) -> None:
+    page = browse(has_touch=True)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "filmstrip" in request.url else None)
+    enter(page, served, "chen")
+    page.goto("/clips")
+    poster = page.locator(".clip:not(.is-folded) .poster[data-filmstrip]").first
+    place = poster.bounding_box()
+    assert place and not asked
+    middle = place["y"] + place["height"] / 2
+
+    def picture() -> int:
+        """Return which of the ten pictures is in the poster's place."""
+        strip = poster.locator(".scrub img")
+        expect(strip).to_be_visible()
+        found: int = strip.evaluate(
+            "strip => Math.round((strip.parentElement.getBoundingClientRect().x - strip.getBoundingClientRect().x)"
+            " / strip.parentElement.clientWidth)"
+        )
+        return found
+
+    page.mouse.move(place["x"] + place["width"] * 0.75, middle)
+    assert picture() == 7
+    page.mouse.move(place["x"] + place["width"] * 0.25, middle)
+    assert picture() == 2
+    assert poster.bounding_box() == place
+    page.mouse.move(0, 0)
+    expect(page.locator(".scrub")).to_have_count(0)
+    page.keyboard.press("j")
+    page.keyboard.press(".")
+    assert picture() == 0
+    page.keyboard.press(".")
+    assert picture() == 1
+    page.keyboard.press("j")
+    expect(page.locator(".scrub")).to_have_count(0)
+    assert len(asked) == 1  # one clip's, once
+    place = poster.bounding_box()  # the list may have moved to show what has the focus
+    assert place
+    middle = place["y"] + place["height"] / 2
+    finger = page.context.new_cdp_session(page)
+    for kind, share in (("Start", 0.2), ("Move", 0.4), ("Move", 0.95)):
+        at = [{"x": place["x"] + place["width"] * share, "y": middle}]
+        finger.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": at})
+    assert picture() == 9
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(page.locator(".scrub")).to_have_count(0)
+    expect(page).to_have_url(f"{served.address}/clips")
+
+
+def test_the_timeline_below_the_player_seeks_by_click_and_keys(browse: Callable[..., Page], served: Served) -> None:
+    page = browse()
+    enter(page, served, "chen")
+    page.goto("/clips?important=yes")
+    page.locator(".clip a.look").first.click()
+    timeline, video = page.locator("clip-timeline"), page.locator("evidence-player video")
+    expect(timeline.locator(".at")).to_be_visible()
+    strokes = timeline.locator(".wave path").get_attribute("d") or ""
+    assert strokes.count("M") > 100
+    width = timeline.evaluate("each => each.clientWidth")
+    timeline.click(position={"x": width * 0.8, "y": 10})
+    assert video.evaluate("video => video.currentTime / video.duration") == pytest.approx(0.8, abs=0.01)
+    line = timeline.evaluate("each => parseFloat(each.querySelector('.at').style.insetInlineStart)")
+    assert line == pytest.approx(80, abs=1)
+    timeline.focus()
+    page.keyboard.press("Home")
+    expect(timeline).to_have_attribute("aria-valuetext", "0:00:00.000")
+    page.keyboard.press("PageUp")
+    assert video.evaluate("video => video.currentTime / video.duration") == pytest.approx(0.1, abs=0.01)
+
+
+def test_the_way_of_the_recorder_is_drawn_and_goes_with_the_player(browse: Callable[..., Page], served: Served) -> None:
+    page = browse()
+    enter(page, served, "chen")
+    page.goto("/clips?important=yes")
+    page.locator(".clip a.look").first.click()
+    way, video = page.locator("track-map"), page.locator("evidence-player video")
+    expect(way.locator("path.way")).to_have_count(1)
+    expect(page.locator("section", has=way)).to_contain_text("38.042100, 114.514900")
+    mark = way.locator(".now")
+    expect(mark).to_be_visible()
+    follow = way.evaluate("each => JSON.parse(each.dataset.follow)")
+    assert [ms for ms, _, _ in follow] == [0, 1000, 2000, 3000, 4000]
+    video.evaluate("video => { video.currentTime = 2.5; }")
+    expect(mark).to_have_attribute("cx", f"{follow[2][1]:g}")
+    box = way.get_by_role("img").bounding_box() or pytest.fail("there is no drawing")
+    x, y = follow[3][1] / 480 * box["width"], follow[3][2] / 300 * box["height"]
+    way.get_by_role("img").click(position={"x": x, "y": y})
+    expect(mark).to_have_attribute("cx", f"{follow[3][1]:g}")
+    assert video.evaluate("video => video.currentTime") == pytest.approx(3, abs=0.05)
+
+
 def test_a_clip_of_varying_rate_is_stepped_by_its_real_frames(browse: Callable[..., Page], served: Served) -> None:
     page = browse()
     enter(page, served, "chen")

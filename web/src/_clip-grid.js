@@ -1,6 +1,8 @@
-// <clip-grid>: moving among clips and, where they may be bound, choosing by checkbox, Shift range and keyboard: arrows, j and k move, x chooses, p previews, o unfolds, Enter opens, b binds, e amends.
+// <clip-grid>: moving among clips and, where they may be bound, choosing by checkbox, Shift range and keyboard: arrows, j and k move, x chooses, p previews, comma and period scrub, o unfolds, Enter opens, b binds, e amends.
 //
 // Nothing here goes over all clips on a key or a click, however many were loaded: steps go from sibling to sibling.
+
+import { FilmScrub } from "./_film-scrub.js";
 
 class ClipGrid extends HTMLElement {
   connectedCallback() {
@@ -8,6 +10,7 @@ class ClipGrid extends HTMLElement {
     this.chosen = new Set();
     this.anchor = null; // where a range begins; `covered` is what the range in hand changed, so that it can shrink
     this.covered = new Map();
+    this.scrub = new FilmScrub(this);
     this.keys = (event) => this.key(event);
     document.addEventListener("keydown", this.keys);
     this.addEventListener("click", (event) => {
@@ -192,6 +195,8 @@ class ClipGrid extends HTMLElement {
     } else if ((name === "p" || name === " ") && here && !event.target.matches("input, button")) {
       event.preventDefault();
       this.preview?.press(name, here);
+    } else if ((name === "," || name === ".") && here) {
+      this.scrub.step(here, name === "," ? -1 : 1);
     } else if (name === "Escape" && this.preview?.open) {
       this.preview.close();
     } else if (name === "o" && here) {

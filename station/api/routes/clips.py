@@ -12,6 +12,7 @@ from station import clock
 from station.actions import access, amend, media
 from station.actions.problems import ProblemError
 from station.api.auth import RefusedError
+from station.api.beside import map_beside, wave_beside
 from station.api.context import Station, Visit, station_of, visit_of
 from station.api.disposal_pages import HoldingView, holding_of
 from station.api.forms import choice, day_bounds, utc_time
@@ -21,7 +22,7 @@ from station.api.render import is_htmx, render, translator_of
 from station.api.timeline import day_strip
 from station.catalogue import checks
 from station.catalogue.clip_detail import clip_detail
-from station.catalogue.clips import ClipBytes, can_see, clip_digest, cursor_time, list_clips
+from station.catalogue.clips import ClipBytes, can_see, clip_digest, cursor_time, digests_of, list_clips
 from station.catalogue.overview import queue_counts
 from station.catalogue.register import register_lines
 from station.catalogue.views import ClipDetail, ClipFilter, ClipRow, PersonView, Queue, RecorderView, Viewer
@@ -49,6 +50,9 @@ def clips_page(request: Request, cursor: str = "", view: str = "grid") -> Respon
         queues = () if cursor else _queues(session, visit.viewer, narrowed.queue)
         shown = None if cursor else _strip_day(narrowed, found.rows)
         strip = day_strip(session, visit.viewer, narrowed, shown, station.home.zone)
+    posters = list_posters(station, visit, found.rows, "GET /clips")
+    with station.database.read() as session:
+        filmstrips = media.with_filmstrip(station.home, digests_of(session, posters))
     page = ClipsPage(
         list=found,
         filter=narrowed,
@@ -56,7 +60,8 @@ def clips_page(request: Request, cursor: str = "", view: str = "grid") -> Respon
         officers=officers,
         recorders=recorders,
         view="table" if view == "table" else "grid",
-        posters=list_posters(station, visit, found.rows, "GET /clips"),
+        posters=posters,
+        filmstrips=filmstrips,
         queues=queues,
         searches=kept,
         after=cursor_time(cursor) if cursor else "",
@@ -213,6 +218,9 @@ def _clip_view(
         holding=_holding(session, visit, held, detail),
         frames=frames,
         frames_url=f"/clips/{held.clip}/frames" if frames == "ready" else None,
+        wave=wave_beside(station, session, held, detail) if played else None,
+        map=None if waiting or blocked else map_beside(station, session, held, detail),
+        filmstrip_url=f"/clips/{held.clip}/filmstrip" if played and media.filmstrip(station.home, held) else None,
     )
 
 
@@ -232,38 +240,38 @@ def _sensitivities(roles: frozenset[str]) -> tuple[str, ...]:
 def clip_poster(request: Request, clip: str) -> Response:
     """Send a poster that is on a page sent to this session, or of a clip opened in it."""
     station, visit = station_of(request), visit_of(request)
-    held = _footage_of(station, clip)
+    held = footage_of(station, clip)
     poster = media.poster(station.home, held)
     if poster is None:
         return Response(status_code=404)
     with station.database.read() as session:
         if not access.may_send_poster(session, visit.actor, clip):
             raise ProblemError("poster_not_listed", "The poster is on no page sent to this session lately")
-    return _send(poster)
+    return send(poster)
 
 
 def clip_media(request: Request, clip: str) -> Response:
     """Send footage by ranges (RFC 9110 section 14); a look that is older than its window is entered anew first."""
     station, visit = station_of(request), visit_of(request)
-    held = _footage_of(station, clip)
+    held = footage_of(station, clip)
     footage = media.footage(station.home, station.store, held)
     if footage is None:
         return Response(status_code=404)
     access.open_clip(station.custody, station.database, visit.viewer, visit.actor, clip)
-    return _send(footage)
+    return send(footage)
 
 
 def clip_frames(request: Request, clip: str) -> Response:
     """Send the times of the pictures that are played; it is footage like the movie, and a look like it."""
     station, visit = station_of(request), visit_of(request)
-    frames = media.frames(station.home, station.store, _footage_of(station, clip))
+    frames = media.frames(station.home, station.store, footage_of(station, clip))
     if frames is None:
         return Response(status_code=404)
     access.open_clip(station.custody, station.database, visit.viewer, visit.actor, clip)
-    return _send(frames)
+    return send(frames)
 
 
-def _footage_of(station: Station, clip: str) -> ClipBytes:
+def footage_of(station: Station, clip: str) -> ClipBytes:
     """Return what leads to the clip's bytes; raises RefusedError for a suspected secret, whoever asks."""
     with station.database.read() as session:
         held = clip_digest(session, clip)
@@ -272,7 +280,8 @@ def _footage_of(station: Station, clip: str) -> ClipBytes:
     return held
 
 
-def _send(footage: media.Footage) -> Response:
+def send(footage: media.Footage) -> Response:
+    """Send a file by ranges, for the browser to show and not to keep."""
     # Starlette 1.x answers Range, If-Range (strong validators only), 206, 416 and several ranges as RFC 9110 says.
     headers = {"etag": footage.etag, "content-disposition": "inline", "cache-control": "no-store"}
     return FileResponse(footage.path, media_type=footage.media_type, headers=headers)
@@ -281,7 +290,7 @@ def _send(footage: media.Footage) -> Response:
 def open_clip(request: Request, clip: str, purpose: Annotated[str, Form()] = "") -> Response:
     """Enter an inspector's purpose and open the clip."""
     station, visit = station_of(request), visit_of(request)
-    _footage_of(station, clip)
+    footage_of(station, clip)
     try:
         if not purpose.strip():
             raise ProblemError("purpose_missing", "An inspector states a purpose before a clip opens")

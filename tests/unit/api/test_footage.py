@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
-from station.derive.layout import frames_path, proxy_path
+from station.derive.layout import frames_path, proxy_path, waveform_path
 from station.records.terms import Role
 from tests.fakes.stations import FakeStation
 
@@ -96,6 +96,22 @@ def test_frame_times_are_sent_once_they_are_there_and_the_page_says_so(
     answer = client.get(f"/clips/{clip}/frames")
     assert (answer.status_code, answer.json()["runs"], answer.headers["cache-control"]) == (200, [[1, 9]], "no-store")
     assert f'data-frames="/clips/{clip}/frames"' in client.get(f"/clips/{clip}").text
+
+
+def test_how_loud_it_is_is_drawn_or_told_in_words(station: FakeStation, client: TestClient) -> None:
+    clip = station.clip(FILM)
+    place = waveform_path(station.home.derived, hashlib.sha256(FILM).hexdigest())
+
+    def shown(content: str | None) -> str:
+        if content is not None:
+            place.write_text(content)
+        return client.get(f"/clips/{clip}").text
+
+    assert "声音波形正在生成" in shown(None)
+    assert 'd="M55.6 25V75' in shown('{"bucket": 8000, "low": [-8192, 0], "high": [8192, 0]}')
+    assert "全程无声" in shown('{"bucket": 8000, "low": [-32, 0], "high": [32, 0]}')
+    assert "没有声音" in shown('{"bucket": 0, "low": [], "high": []}')
+    assert "声音波形正在生成" in shown("{")  # not ours: passed over
 
 
 def test_a_suspected_secret_has_no_frame_times(station: FakeStation, client: TestClient) -> None:

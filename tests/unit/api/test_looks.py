@@ -81,6 +81,58 @@ def test_a_poster_is_sent_only_after_it_was_listed(station: FakeStation, browse:
     assert answer.headers["cache-control"] == "no-store"
 
 
+def put_filmstrips(station: FakeStation) -> None:
+    for poster in station.home.derived.glob("??/*/poster.webp"):
+        poster.with_name("filmstrip.webp").write_bytes(b"RIFF----WEBPVP8 strip")
+
+
+def test_scrubbing_a_poster_is_a_look_a_quarter_of_an_hour_and_opens_nothing(
+    station: FakeStation, browse: Browse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = station.clip()
+    client = browse(station.person("chen", Role.CLERK))
+    assert f"/clips/{clip}/filmstrip" not in client.get("/clips").text
+    put_filmstrips(station)
+    assert f'data-filmstrip="/clips/{clip}/filmstrip"' in client.get("/clips").text
+    for _ in range(2):
+        answer = client.get(f"/clips/{clip}/filmstrip")
+        assert (answer.status_code, answer.content[-5:], answer.headers["cache-control"]) == (200, b"strip", "no-store")
+    (look,) = station.entries("access.opened")
+    assert (look.look.clip, look.look.kind) == (clip, "filmstrip")
+    client.get(f"/clips/{clip}/media")
+    assert [each.look.kind for each in station.entries("access.opened")] == ["filmstrip", "play"]
+    later(monkeypatch, minutes=16)
+    client.get("/clips")
+    client.get(f"/clips/{clip}/filmstrip")
+    assert len(station.entries("access.opened")) == 3
+
+
+def test_the_filmstrip_of_a_clip_that_is_open_is_no_further_look(station: FakeStation, browse: Browse) -> None:
+    clip = station.clip()
+    put_filmstrips(station)
+    client = browse(station.person("chen", Role.CLERK))
+    assert f"/clips/{clip}/filmstrip" in client.get(f"/clips/{clip}").text
+    assert client.get(f"/clips/{clip}/filmstrip").status_code == 200
+    assert [each.look.kind for each in station.entries("access.opened")] == ["play"]
+
+
+def test_no_filmstrip_without_a_page_a_purpose_or_of_a_suspected_secret(station: FakeStation, browse: Browse) -> None:
+    clip = station.clip()
+    put_filmstrips(station)
+    address = f"/clips/{clip}/filmstrip"
+    client = browse(station.person("chen", Role.CLERK))
+    assert client.get(address).status_code == 409
+    inspector = browse(station.person("sun", Role.INSPECTOR))
+    assert address not in inspector.get("/clips").text
+    assert inspector.get(address).status_code == 409
+    inspector.post(f"/clips/{clip}/open", data={"purpose": "投诉 2026-31"})
+    assert inspector.get(address).status_code == 200
+    client.get("/clips")
+    client.post(f"/clips/{clip}/sensitivity", data={"value": "suspected_secret"})
+    assert client.get(address).status_code not in (200, 500)
+    assert {each.look.kind for each in station.entries("access.opened")} == {"play"}
+
+
 def test_what_one_session_was_shown_is_not_another_ones(station: FakeStation, browse: Browse) -> None:
     clip = station.clip()
     viewer = station.person("chen", Role.CLERK)

@@ -63,6 +63,8 @@ EXPECTED = {
     "GET /clips/{clip}": SEEING,
     "GET /clips/{clip}/preview": SEEING,
     "GET /clips/{clip}/poster": SEEING,
+    "GET /clips/{clip}/filmstrip": SEEING,
+    "GET /map/{zoom}/{x}/{y}": SEEING,
     "POST /clips/{clip}/disclaim": "officer",
     "GET /clips/{clip}/media": SEEING,
     "GET /clips/{clip}/frames": SEEING,

@@ -13,6 +13,8 @@ from station.derive.probe import Reason
 from station.sandbox.program import Ending, Finished
 from station.sniff import Sniffed
 
+from .tracks import located_movie
+
 
 def test_the_facts_of_a_plain_recording(examine, clips):
     facts = examine(clips / "h264.mp4")
@@ -212,3 +214,8 @@ def test_places_are_read_in_every_form_of_iso_6709(text, place):
 def test_a_photo_s_place_with_a_fraction_by_nothing_is_absent():
     assert read_exif_place("1:0, 2:1, 3:1", "N", "1:1, 2:1, 3:1", "E") is None
     assert read_exif_place("1:1, 2:1, 3:1", "N", "1:1, 2:1, 3:1", None) is None
+
+
+def test_a_movie_with_captions_is_as_readable_as_one_without(examine, tmp_path):
+    facts = examine(located_movie(tmp_path / "located.mp4", [(31.25, 121.5)] * 2))
+    assert (facts.ok, facts.duration_ms, facts.video.codec) == (True, 2000, "mpeg4")

@@ -92,6 +92,8 @@ _GROUPS: dict[str, Iterable[str]] = {
     "readback": ("direct", "dropped", "none"),
     "playable": ("original", "proxy", "none"),
     "proxy": ("none", "waiting", "running", "ready", "failed"),
+    "sound": ("none", "silent", "waiting", "failed"),
+    "whereabouts": ("none", "waiting", "failed"),
     "blocked": ("suspected_secret", "disposed", "incomplete"),
     "identified_by": ("serial", "volume", "given", "folder"),
     "person_kind": ("officer", "auxiliary", "staff"),
