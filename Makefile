@@ -61,17 +61,20 @@ uninstall-system: ## take its programs away again; the evidence stays
 	@root=(); [ "$$(id -u)" = 0 ] || root=(sudo -E); \
 	"$${root[@]}" PREFIX="$(PREFIX)" systemd/install.sh uninstall
 
+# One more than there are processors: many tests wait for processes that they start.
+TEST_WORKERS := $(shell expr 1 + `nproc`)
+
 .PHONY: test
 test: install debian-test $(VENV)/.dev $(VENV)/ascmhl/.installed ## everything the tests need, then those that need no browser, no VM and no patience
-	@$(POSTGRES) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(POSTGRES) $(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 .PHONY: browser
 browser: install debian-test $(VENV)/.dev ## the tests in a real Chromium: people at their desks, all pages by the WCAG rules
 	$(BIN)/python -m pytest -m browser tests/browser --numprocesses auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 .PHONY: trials
-trials: install debian-test $(VENV)/.dev ## the tests that take minutes: random trials, kills at every step
-	$(BIN)/python -m pytest -m trials --numprocesses auto --dist worksteal $(PYTEST_ARGS)
+trials: install debian-test $(VENV)/.dev ## the tests that take minutes: random trials, kills at every step, sweeps on PostgreSQL
+	@$(POSTGRES) $(BIN)/python -m pytest -m trials --numprocesses auto --dist worksteal $(PYTEST_ARGS)
 
 # Sixteen recorders at once have the machine to themselves: beside another guest they wait too long for each other.
 RIG_CROWD := tests/rig/test_dock.py::test_sixteen_recorders_plugged_in_within_a_second_are_all_taken_in

@@ -9,6 +9,13 @@ import pytest
 
 from station.database import Database
 
+# For sweeps over every table and column: on SQLite each time, on PostgreSQL among the tests of minutes.
+SWEEP = pytest.mark.parametrize(
+    "database_url",
+    ["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.trials])],
+    indirect=True,
+)
+
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:

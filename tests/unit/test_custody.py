@@ -17,6 +17,7 @@ from station.records.case_entries import ClipClassified
 from station.records.entries import Entry
 from station.records.log_entries import AlarmRaised, CheckCompleted
 from station.records.terms import Sensitivity
+from tests.databases import SWEEP
 from tests.flow.filling import entries_about
 from tests.unit.ledger.samples import make_home
 
@@ -106,6 +107,7 @@ def test_an_untouched_catalogue_differs_in_nothing(custody: Unsigned, database: 
     assert compare(database, tmp_path) == []
 
 
+@SWEEP
 @pytest.mark.parametrize(
     ("statement", "table", "rows"),
     [

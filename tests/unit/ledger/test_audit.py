@@ -21,6 +21,7 @@ from station.ledger.findings import MESSAGES, Finding
 from station.ledger.keys import SigningKey
 from station.ledger.note import checkpoint_text, make_note
 from station.ledger.verify import Audit, Row, audit
+from tests.databases import SWEEP
 from tests.unit.ledger.samples import ORIGIN, TIME, erasing, fill, make_log
 
 KEY = SigningKey(ORIGIN, bytes(32))
@@ -152,6 +153,7 @@ def flipped(value: object, bit: int) -> object:
     return bytes(raw) if isinstance(value, bytes) else raw.decode()
 
 
+@SWEEP
 @pytest.mark.parametrize("bit", [77, 1500])
 @pytest.mark.parametrize(("table", "column"), COLUMNS)
 def test_one_flipped_bit_in_any_column_is_named(
@@ -364,6 +366,7 @@ NUMBERS = [
 ]
 
 
+@SWEEP
 @pytest.mark.parametrize("bit", [0, 40])
 @pytest.mark.parametrize(("table", "column"), NUMBERS)
 def test_one_flipped_bit_in_a_rows_number_is_named(
