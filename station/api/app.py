@@ -38,6 +38,7 @@ from station.api.routes import (
     dock_tagging,
     entrances,
     exports,
+    first,
     importing,
     oversight,
     previews,
@@ -60,6 +61,7 @@ _TICK_SECONDS = 20.0
 _ASSETS = "/assets"
 _AREAS = (
     ways_in,
+    first,
     dock,
     dock_tagging,
     clips,

@@ -7,15 +7,25 @@ from typing import Any
 
 from markupsafe import Markup
 
-from station.actions import importing, importing_people, importing_recorders, review, rules
+from station.actions import first, importing, importing_people, importing_recorders, review, rules
 from station.actions.amend_many import Change
 from station.actions.disposal import Due
 from station.actions.receipt import Receipt, ReceiptClip, qr_svg
 from station.actions.shown_proof import ShownProof
-from station.api import amend_pages, disposal_pages, import_pages, pages, review_pages, station_pages, timeline
+from station.api import (
+    amend_pages,
+    disposal_pages,
+    first_pages,
+    import_pages,
+    pages,
+    review_pages,
+    station_pages,
+    timeline,
+)
 from station.board import SlotBoard
 from station.catalogue import exports, retaining, review_lists, reviews, views
 from station.catalogue.timeline import Lane
+from station.clock import KernelClock
 from station.config import Home, Settings
 from station.records.recording_list import StageState, load_list
 from station.records.retention import load_rules
@@ -638,11 +648,42 @@ TROUBLE = (
     pages.HealthCheck("outside_anchor", "warn", "not_set_up"),
 )
 
+FOUND = first.Found(
+    8,
+    0,
+    1,
+    KernelClock(False, 0),
+    "evidence-station/abcdefghijklmnopqrstuvwxyz+1a2b3c4d+AUvmbFHJ3lXV4yCHmQmkyUsXiGmSLDKdLHBRnYv0JQgk",
+    "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+)
+SHEET = first_pages.SheetPage(
+    "ABCD-EFGH-JKLM",
+    FOUND,
+    {
+        "unit": "城关区市场监督管理局",
+        "time_zone": "Asia/Shanghai",
+        "case_numbers": "any",
+        "backup_folder": "",
+        "name": "",
+        "login": "",
+        "second_name": "",
+        "second_login": "",
+    },
+    frozenset(first.SETTINGS),
+    "/var/lib/evidence-station/station.toml",
+    ("Asia/Shanghai", "UTC"),
+)
+
 PAGES: dict[str, Shown] = {
     "login": Shown("login.html", pages.LoginPage("zhangwei", "/", "login_wrong", first=True), None, "/login"),
     "welcome": Shown("welcome.html", pages.WelcomePage(OFFICER), None, "/welcome/x"),
     "welcome-used": Shown("welcome.html", pages.WelcomePage(None, "link_invalid"), None, "/welcome/x"),
-    "first": Shown("first.html", pages.FirstPage(), None, "/first"),
+    "first": Shown("first.html", first_pages.FirstPage(), None, "/first"),
+    "first-claimed": Shown("first.html", first_pages.FirstPage("admin_exists"), None, "/first"),
+    "first-sheet": Shown("first_sheet.html", SHEET, None, "/first"),
+    "first-sheet-fixed": Shown("first_sheet.html", replace(SHEET, changeable=frozenset(), own_pattern="[0-9]{8}", values=SHEET.values | {"unit": "", "case_numbers": "own"}, problem="password_differs"), None, "/first"),
+    "first-done": Shown("first_done.html", first_pages.ClaimedPage("张伟", FOUND, first.Head(7, "LCa0a2j/xo/5m0U8HTBBNBNCLXBkg7+g+YpeiGJm564="), ("/media/disk/backup",), "陈静", "https://127.0.0.1:8470/welcome/3f9a8c7d6e5b4a39281706f5e4d3c2b1"), None, "/first"),
+    "first-done-alone": Shown("first_done.html", first_pages.ClaimedPage("张伟", FOUND, None, ()), None, "/first"),
     "kiosk": Shown("dock.html", pages.DockPage(SLOTS, DOCKINGS), None, "/dock"),
     "dock": Shown("dock.html", pages.DockPage(SLOTS, DOCKINGS), CLERK, "/dock"),
     "dock/slots": Shown("dock_slots.html", pages.DockPage(SLOTS), None, "/dock/slots"),

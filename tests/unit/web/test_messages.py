@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from station.actions import importing, importing_people, importing_recorders, rules
+from station.actions import first, importing, importing_people, importing_recorders, rules
 from station.actions.recognise import Answer
 from station.api.errors import ANSWERS, HTTP_CODES
 from station.api.phrases import PHRASES
@@ -101,6 +101,8 @@ _GROUPS: dict[str, Iterable[str]] = {
     "setting_source": get_args(SettingSource),
     "switch": ("yes", "no"),
     "fixed_rule": rules.FIXED,
+    "case_form": get_args(first.CaseForm),
+    "case_form_help": first.CASE_FORMS,
     "tier": ("emulated", "reported", "verified"),
     "tier_help": ("emulated", "reported", "verified"),
     "transport": ("mass-storage", "mtp", "folder"),
