@@ -9,7 +9,7 @@ from typing import Literal
 
 from station import clock
 from station.actions import anchors
-from station.actions.backups import known_backups
+from station.actions.backups import age_of, known_backups
 from station.catalogue.alarms import count_standing
 from station.catalogue.amounts import bytes_since
 from station.config import Home
@@ -167,13 +167,8 @@ def _anchors(home: Home, database: Database) -> tuple[Finding, ...]:
 def _backup(home: Home, database: Database) -> Finding:
     """Tell how many seconds ago the last whole backup was made, by the ledger."""
     with database.read() as session:
-        made = [each.completed_at for each in known_backups(session) if each.completed_at]
-    if not made:
-        return Finding("backup", "warn", "never")
-    age = max(timedelta(0), clock.now() - clock.parse_time(max(made)))
-    late, bad = timedelta(days=home.settings.backup_warn_days), timedelta(days=home.settings.backup_bad_days)
-    grade: Grade = "bad" if age > bad else "warn" if age > late else "ok"
-    return Finding("backup", grade, str(int(age.total_seconds())))
+        age = age_of(home, known_backups(session))
+    return Finding("backup", age.grade, "never" if age.seconds is None else str(age.seconds))
 
 
 def _chores(database: Database) -> Finding:

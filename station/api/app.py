@@ -30,6 +30,7 @@ from station.api.render import WEB_FOLDER, load_assets, load_templates
 from station.api.routes import (
     admin,
     amending,
+    backups,
     binding,
     cases,
     clips,
@@ -75,6 +76,7 @@ _AREAS = (
     admin,
     importing,
     station_pages,
+    backups,
     entrances,
     receipts,
     verifying,
