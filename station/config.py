@@ -18,6 +18,8 @@ from station.records.terms import Role
 
 SettingSource = Literal["environment", "file", "default"]
 """Where a setting has its value from: a STATION_* variable, station.toml, or this program."""
+SETTINGS_CHANGED = "settings.changed"
+"""A mark in run/: station.toml was changed by the station itself, and its processes have to be started again."""
 SHIPPED_PROFILES = Path(__file__).resolve().parent.parent / "firmware_profiles"
 
 
@@ -123,6 +125,12 @@ class Settings(BaseModel):
     export_disks: str = Field(
         default="/media", description="packages may also be written to disks mounted below this folder; empty: to none"
     )
+    backup_folders: tuple[str, ...] = Field(
+        default=(), description="folders, on other disks, in which the pages make backups; empty: only by command"
+    )
+    backup_footage: bool = Field(default=True, description="backups made from the pages hold the footage too")
+    backup_warn_days: int = Field(default=8, ge=1, description="age of the last whole backup that is a warning")
+    backup_bad_days: int = Field(default=32, ge=1, description="age of the last whole backup that is trouble")
     c2pa_certificate: str = Field(
         default="", description="PEM chain, the signer's first: disclosure copies get C2PA content credentials"
     )

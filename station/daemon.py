@@ -21,7 +21,7 @@ from typing import IO
 import structlog
 
 from station import clock, notify
-from station.config import Home
+from station.config import SETTINGS_CHANGED, Home
 from station.custody import Custody, keep_projection
 from station.database import Database
 from station.errors import StationError
@@ -34,6 +34,8 @@ _STOP_SECONDS = 20.0
 _LONGEST_PAUSE_SECONDS = 60.0
 _STEADY_SECONDS = 60.0
 _PROCESSES = ("sign", "develop", "web", "watch", "tend")
+# Who reads the settings once, when it starts; the pages, which changed them, run by the new ones already.
+_BY_SETTINGS = frozenset({"develop", "watch", "tend"})
 SUPERVISOR = "STATION_SUPERVISOR_PID"
 
 
@@ -57,8 +59,13 @@ def supervise(home: Home, ready: Callable[[], None], logs: Path | None = None) -
     # A demonstration has a virtual recorder; it leaves alone what is plugged into this machine.
     children = [_Child(name) for name in _PROCESSES if not (home.settings.demo and name == "watch")]
     told = False
+    changed = home.run / SETTINGS_CHANGED
+    changed.unlink(missing_ok=True)
     try:
         while not stop.is_set():
+            if changed.exists():
+                changed.unlink()
+                _renew(children)
             for child in children:
                 _tend(home, child, logs)
             if not told and _is_served(home):
@@ -68,6 +75,15 @@ def supervise(home: Home, ready: Callable[[], None], logs: Path | None = None) -
     finally:
         _stop_all(children)
     return 0
+
+
+def _renew(children: Sequence[_Child]) -> None:
+    """End the processes that run by settings which the pages have changed, to be started again at once."""
+    former = [child for child in children if child.name in _BY_SETTINGS]
+    _logger.info("settings changed", again=[child.name for child in former])
+    _stop_all(former)
+    for child in former:
+        child.process, child.due = None, 0.0
 
 
 def _tend(home: Home, child: _Child, logs: Path | None) -> None:

@@ -1,14 +1,15 @@
 """`station backup`: a consistent copy of database, settings and public key, and of the footage where wanted.
 
-Guarantees: entered in the ledger before its first byte, so that every later erasure knows of it; never holds the key or
-the signer's memory; the signer has agreed to the database before it is copied, so a database that was rolled back or
+Guarantees: entered in the ledger before its first byte, so that every later erasure knows of it; never holds the key,
+the signer's memory, or of local state more than `station.state.copying` names; it has the footage of all its entries;
+the signer has agreed to the database before it is copied, so a database that was rolled back or
 changed never takes a good backup's place; brought up to date in place, and whole again after a kill at any point.
 """
 
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,12 +38,16 @@ from station.evidence.store import LocalStore
 from station.ledger import log
 from station.ledger.copying import copy_ledger
 from station.ledger.tables import create_tables as create_ledger
+from station.ledger.tables import metadata as ledger_tables
 from station.records.disposal_entries import BackupBegun, BackupCompleted
 from station.records.entries import Actor, Entry
-from station.state.copying import copy_state
+from station.state.copying import KEPT_TABLES, copy_state
 from station.state.tables import create_tables as create_state
 
 Way = Literal["link", "copy"]
+Step = Literal["database", "footage"]
+Show = Callable[[Step, int, int], None]
+"""Told between files how many bytes of a step are done, of how many; it may wait, or raise to break off."""
 LOCK_FILE = "backup.lock"
 _AREAS = ("originals", "partials")
 _PIECES = ("station.toml", "vault.id", "log.vkey")
@@ -69,6 +74,7 @@ def make_backup(
     folder: Path,
     *,
     vault: Way | None = None,
+    show: Show = lambda step, done, total: None,
 ) -> BackupDone:
     """Make a backup in `folder`, or bring the one there up to date; with `vault` the footage too, by link or copy.
 
@@ -80,8 +86,14 @@ def make_backup(
         raise ProblemError("backup_inside_home", "A backup inside of the home would go down with it")
     with _alone(home):
         backup = _begin(custody, database, actor, folder, vault is not None)
-        written = _copy_vault(store, folder, vault) if vault else 0
-        manifest, digest = _write(home, database, custody, folder, backup)
+        written = 0
+
+        def bring() -> None:
+            nonlocal written
+            written = _copy_vault(store, folder, vault, show) if vault else 0
+
+        show("database", 0, 0)
+        manifest, digest = _write(home, database, custody, folder, backup, bring)
         done = BackupDone(
             backup,
             folder,
@@ -143,8 +155,18 @@ def _begin(custody: Custody, database: Database, actor: Actor, folder: Path, vau
     return chosen
 
 
-def _write(home: Home, database: Database, custody: Custody, folder: Path, backup: str) -> tuple[Manifest, str]:
-    """Write database and settings, then the manifest; returns it and its digest."""
+def _write(
+    home: Home,
+    database: Database,
+    custody: Custody,
+    folder: Path,
+    backup: str,
+    bring: Callable[[], None] = lambda: None,
+) -> tuple[Manifest, str]:
+    """Write database and settings, `bring` the footage, then write the manifest; returns it and its digest.
+
+    The footage comes after the database, so that what is taken in meanwhile is never in the ledger's copy alone.
+    """
     checkpoint = custody.seal()  # refused when the database is not the one that was signed
     name = new_database_name()
     size = _copy_database(database, folder / name)
@@ -156,6 +178,7 @@ def _write(home: Home, database: Database, custody: Custody, folder: Path, backu
     durable.replace_file(folder / "checkpoint", checkpoint.note.encode())
     files["checkpoint"] = file_of(folder / "checkpoint")
     files |= _copy_continued(home, folder)
+    bring()
     blobs = [path.stat().st_size for _, path in _blobs(folder)]
     manifest = Manifest(
         backup=backup,
@@ -175,7 +198,7 @@ def _write(home: Home, database: Database, custody: Custody, folder: Path, backu
 def _copy_database(database: Database, path: Path) -> int:
     """Copy ledger and state as they are at one moment; returns the number of entries."""
     if database.is_sqlite:
-        database.copy_to(path)
+        database.copy_to(path, {*ledger_tables.tables, *KEPT_TABLES})
     copy = Database(sqlite_url(path))
     try:
         if not database.is_sqlite:
@@ -207,22 +230,26 @@ def _copy_continued(home: Home, folder: Path) -> dict[str, File]:
     return files
 
 
-def _copy_vault(store: LocalStore, folder: Path, way: Way) -> int:
+def _copy_vault(store: LocalStore, folder: Path, way: Way, show: Show) -> int:
     """Copy what is not there yet; what the station has no more stays, unless the ledger says why it is gone."""
     store.check_identity()
-    written = 0
+    wanted, total = list[tuple[Path, Path, int]](), 0
     for area in _AREAS:
         for path in sorted((store.root / area).glob("[0-9a-f][0-9a-f]/*")):
-            target = folder / "vault" / area / path.parent.name / path.name
-            if not is_sha256(path.name) or (target.exists() and target.stat().st_size == path.stat().st_size):
-                continue
-            durable.make_folder(target.parent, 0o700)
-            target.unlink(missing_ok=True)
-            if way == "copy" or not _link(path, target):
-                copy_blob(path, target, path.name)
-            durable.sync_directory(target.parent)
-            written += 1
-    return written
+            target, size = folder / "vault" / area / path.parent.name / path.name, path.stat().st_size
+            if is_sha256(path.name) and not (target.exists() and target.stat().st_size == size):
+                wanted.append((path, target, size))
+                total += size
+    done = 0
+    for path, target, size in wanted:
+        show("footage", done, total)
+        durable.make_folder(target.parent, 0o700)
+        target.unlink(missing_ok=True)
+        if way == "copy" or not _link(path, target):
+            copy_blob(path, target, path.name)
+        durable.sync_directory(target.parent)
+        done += size
+    return len(wanted)
 
 
 def _link(path: Path, target: Path) -> bool:
@@ -262,6 +289,12 @@ def _blobs(folder: Path) -> Iterator[tuple[str, Path]]:
 @contextmanager
 def _alone(home: Home) -> Iterator[None]:
     durable.make_folder(home.run)
-    with (home.run / LOCK_FILE).open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    path = home.run / LOCK_FILE
+    # Another user's file in a sticky folder may be opened, but not as one to be created (fs.protected_regular).
+    flags = os.O_RDWR | os.O_CLOEXEC | (0 if path.exists() else os.O_CREAT)
+    handle = os.open(path, flags, 0o660)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(handle)

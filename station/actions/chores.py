@@ -13,7 +13,18 @@ from datetime import timedelta
 import structlog
 
 from station import clock
-from station.actions import anchors, checking, copying, delivering, disposal_run, erasure, rereading, scrubbing, witness
+from station.actions import (
+    anchors,
+    backing,
+    checking,
+    copying,
+    delivering,
+    disposal_run,
+    erasure,
+    rereading,
+    scrubbing,
+    witness,
+)
 from station.config import Home
 from station.custody import Custody
 from station.database import Database
@@ -46,6 +57,7 @@ CHORES: tuple[Chore, ...] = (
     Chore("witness_alarms", 60.0, witness.run),
     Chore("checks", 2.0, checking.run),
     Chore("scrub", 60.0, scrubbing.run),
+    Chore("backups", 2.0, backing.run),
     Chore("copies", 300.0, copying.run),
     Chore("hooks", 2.0, delivering.run),
 )

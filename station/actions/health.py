@@ -9,7 +9,7 @@ from typing import Literal
 
 from station import clock
 from station.actions import anchors
-from station.actions.backups import known_backups
+from station.actions.backups import age_of, known_backups
 from station.catalogue.alarms import count_standing
 from station.catalogue.amounts import bytes_since
 from station.config import Home
@@ -31,7 +31,6 @@ _SCRUB_LATE = 2  # periods
 _RATE = timedelta(days=14)
 _DAYS_WARN, _DAYS_BAD = 30, 7
 _CLOCK_ERROR_MS = 1000
-_BACKUP_WARN, _BACKUP_BAD = timedelta(days=8), timedelta(days=32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def examine(home: Home, database: Database, custody: Custody, store: LocalStore)
         *_database(database),
         _outside_anchor(home, database),
         *_anchors(home, database),
-        _backup(database),
+        _backup(home, database),
         _chores(database),
         *_scrub(home, database),
         _hooks(database),
@@ -165,15 +164,11 @@ def _anchors(home: Home, database: Database) -> tuple[Finding, ...]:
     )
 
 
-def _backup(database: Database) -> Finding:
+def _backup(home: Home, database: Database) -> Finding:
     """Tell how many seconds ago the last whole backup was made, by the ledger."""
     with database.read() as session:
-        made = [each.completed_at for each in known_backups(session) if each.completed_at]
-    if not made:
-        return Finding("backup", "warn", "never")
-    age = max(timedelta(0), clock.now() - clock.parse_time(max(made)))
-    grade: Grade = "bad" if age > _BACKUP_BAD else "warn" if age > _BACKUP_WARN else "ok"
-    return Finding("backup", grade, str(int(age.total_seconds())))
+        age = age_of(home, known_backups(session))
+    return Finding("backup", age.grade, "never" if age.seconds is None else str(age.seconds))
 
 
 def _chores(database: Database) -> Finding:

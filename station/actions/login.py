@@ -1,8 +1,8 @@
 """Ways in: password, single-use link, console code; every session opened is in the ledger.
 
 Guarantees: a failed log-in tells nothing about why, and takes as long whether the person exists or not; a link or code
-counts once, in the transaction that uses it; there is no default password, and the first admin is made only while there
-is none. Secrets are returned once and stored only as digests. How often somebody may try is the caller's to limit.
+counts once, in the transaction that uses it; there is no default password, and how the first admin comes in is in
+`first`. Secrets are returned once and stored only as digests. How often somebody may try is the caller's to limit.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,13 +14,11 @@ from pydantic import ValidationError
 from station import clock
 from station.actions.problems import ProblemError
 from station.catalogue import checks
-from station.config import Home
 from station.custody import Custody
 from station.database import Database, Session
 from station.digest import new_id
 from station.records.entries import Actor, Entry
-from station.records.people_entries import AccountChanged, PersonDescribed, RolesGranted, SessionOpened
-from station.records.terms import Role
+from station.records.people_entries import AccountChanged, PersonDescribed, SessionOpened
 from station.state import accounts, factors, secrets, sessions
 
 Strength = Literal["password", "two_factors", "link", "console", "badge_pin"]
@@ -95,7 +93,7 @@ def enter_by_link(custody: Custody, database: Database, token: str, password: st
         raise _link_invalid()
     with database.read() as session:
         state = checks.person_state(session, person)
-    _check_password(password, state.login if state else "")
+    check_password(password, state.login if state else "")
     stored = secrets.hash_password(password)
 
     def use(session: Session) -> Sequence[Entry]:
@@ -146,7 +144,7 @@ def change_password(
     proven = prove_password(database, person, current)
     with database.read() as session:
         state = checks.person_state(session, person)
-    _check_password(password, state.login if state else "")
+    check_password(password, state.login if state else "")
     fresh = secrets.hash_password(password)
 
     def compose(session: Session) -> Sequence[Entry]:
@@ -154,7 +152,7 @@ def change_password(
         accounts.set_password_hash(session, person, fresh)
         accounts.drop_links(session, person)
         sessions.end_all_of(session, person, but=actor.session)
-        return (_password_set(person, actor),)
+        return (password_set_entry(person, actor),)
 
     custody.append_from(compose)
 
@@ -167,7 +165,7 @@ def issue_console_code(database: Database, purpose: Literal["first_admin", "seco
     code = secrets.new_code()
     with database.write() as session:
         if purpose == "first_admin" and checks.active_admins(session):
-            raise _admin_exists()
+            raise admin_exists_error()
         accounts.add_code(session, purpose, code, clock.now())
     return code
 
@@ -178,46 +176,9 @@ def admin_exists(database: Database) -> bool:
         return bool(checks.active_admins(session))
 
 
-def _admin_exists() -> ProblemError:
+def admin_exists_error() -> ProblemError:
+    """Return what is raised where the first admin is to be made and is there already."""
     return ProblemError("admin_exists", "There is an admin already")
-
-
-def create_first_admin(
-    custody: Custody, database: Database, home: Home, *, code: str, name: str, login: str, password: str, address: str
-) -> OpenedSession:
-    """Make the first admin by the console code, and open their session.
-
-    Raises ProblemError (code_wrong, admin_exists, login_invalid, login_taken, name_missing and those of a password).
-    """
-    person = new_id()
-    described = make_description(person, "staff", name, login, home.settings.unit)
-    assert described.names is not None  # noqa: S101  just made
-    with database.read() as session:  # before hashing: nobody makes us work without a code
-        if checks.active_admins(session):
-            raise _admin_exists()
-        if not accounts.code_counts(session, "first_admin", code, clock.now()):
-            raise ProblemError("code_wrong", "The console code is wrong, used or expired")
-    _check_password(password, described.names.login)
-    stored = secrets.hash_password(password)
-    opening = _Opening(person, "console", address)
-
-    def compose(session: Session) -> Sequence[Entry]:
-        if checks.active_admins(session):
-            raise _admin_exists()
-        if not accounts.use_code(session, "first_admin", code, clock.now()):
-            raise ProblemError("code_wrong", "The console code is wrong, used or expired")
-        check_login_free(session, described)
-        accounts.set_password_hash(session, person, stored)
-        roles = RolesGranted.Fact(person=person, roles=(Role.ADMIN,), second="console")
-        return (
-            described.model_copy(update={"actor": opening.actor}),
-            RolesGranted(fact=roles, actor=opening.actor),
-            _password_set(person, opening.actor),
-            opening.keep(session),
-        )
-
-    custody.append_from(compose)
-    return opening.opened
 
 
 def make_description(
@@ -253,20 +214,23 @@ def check_login_free(session: Session, described: PersonDescribed) -> None:
         raise ProblemError("login_taken", f"Somebody logs in as {login!r} already")
 
 
-def _check_password(password: str, login: str) -> None:
+def check_password(password: str, login: str) -> None:
+    """Raise ProblemError (password_short, password_long, password_common, password_like_login) for an easy one."""
     problem = secrets.password_problem(password, login)
     if problem is not None:
         raise ProblemError(problem, "The password is too easy to guess")
 
 
-def _password_set(person: str, actor: Actor) -> AccountChanged:
+def password_set_entry(person: str, actor: Actor) -> AccountChanged:
+    """Return the entry that a person has a new password."""
     return AccountChanged(fact=AccountChanged.Fact(person=person, change="password_set"), actor=actor)
 
 
-class _Opening:
+class Opening:
     """A session about to be opened: its secret, its entry and its row belong together."""
 
     def __init__(self, person: str, strength: Strength, address: str) -> None:
+        """Choose the session's id and secret; nothing is stored before `keep`."""
         self.opened = OpenedSession(session=new_id(), token=secrets.new_token(), person=person)
         self.actor = Actor(person=person, via="web", session=self.opened.session, strength=strength)
         self._address = address
@@ -295,11 +259,11 @@ def open_session(
     password_set: bool = False,
 ) -> OpenedSession:
     """Open a session if `check`, called in the same transaction, raises nothing; what it returns is entered before."""
-    opening = _Opening(person, strength, address)
+    opening = Opening(person, strength, address)
 
     def compose(session: Session) -> Sequence[Entry]:
         before = check(session)
-        chosen = (_password_set(person, opening.actor),) if password_set else ()
+        chosen = (password_set_entry(person, opening.actor),) if password_set else ()
         return (*before, *chosen, opening.keep(session))
 
     custody.append_from(compose)

@@ -1,8 +1,9 @@
 """People, their roles and their accounts: what admins do.
 
 Guarantees: rights of an admin need two people: giving or taking that role, closing or opening an admin's account, and
-making a way into it; so do changes to one's own roles. The second is another admin, by password; while there is no
-other, a console code stands for them. There is always one admin left, and nobody is admin and auditor at once.
+making a way into it; so do changes to one's own roles. The second is another admin, by password and, if they have one,
+by their second factor; while there is no other, a console code stands for them. There is always one admin left, and
+nobody is admin and auditor at once.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from station.errors import NotFoundError
 from station.records.entries import Actor, Entry
 from station.records.people_entries import AccountChanged, PersonDescribed, RolesGranted
 from station.records.terms import INCOMPATIBLE_ROLES, Role
-from station.state import accounts, secrets, sessions
+from station.state import accounts, factors, secrets, sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,14 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Second:
-    """What the second person typed: another admin's log-in name and password, or a console code."""
+    """What the second person typed: another admin's log-in name and password, or a console code.
+
+    `factor_code` is their one-time or recovery code, needed where they have a second factor.
+    """
 
     login: str = ""
     password: str = ""
+    factor_code: str = ""
     console_code: str = ""
 
 
@@ -64,7 +69,7 @@ def add_person(
     """Add a person with their roles; returns their id and the token of the single-use link they get in by.
 
     Raises ProblemError (name_missing, login_invalid, login_taken, kind_unknown, roles_incompatible, second_missing,
-    second_wrong, code_wrong).
+    second_wrong, second_factor_needed, second_factor_wrong, code_wrong).
     """
     described = describe(new_id(), description, actor)
     person = described.fact.person
@@ -100,7 +105,7 @@ def set_roles(
 ) -> None:
     """Set the complete set of a person's roles; the same set again appends nothing.
 
-    Raises NotFoundError, ProblemError (roles_incompatible, last_admin, second_missing, second_wrong, code_wrong).
+    Raises NotFoundError, ProblemError (roles_incompatible, last_admin, those of `add_person` about a second).
     """
     wanted = check_roles(roles)
     agreeing = verify_second(database, second)
@@ -124,7 +129,7 @@ def set_disabled(
 ) -> None:
     """Close a person's account, ending their sessions and links, or open it again; appends nothing if it is so already.
 
-    Raises NotFoundError, ProblemError (last_admin, second_missing, second_wrong, code_wrong).
+    Raises NotFoundError, ProblemError (last_admin, those of `add_person` about a second).
     """
     agreeing = verify_second(database, second)
 
@@ -147,7 +152,7 @@ def set_disabled(
 def issue_link(custody: Custody, database: Database, actor: Actor, person: str, second: Second = NOBODY) -> str:
     """Make a single-use log-in link for a person and return its token: good for 24 hours, shown once, stored nowhere.
 
-    Raises NotFoundError, ProblemError (account_closed, second_missing, second_wrong, code_wrong).
+    Raises NotFoundError, ProblemError (account_closed, those of `add_person` about a second).
     """
     token = secrets.new_token()
     agreeing = verify_second(database, second)
@@ -222,12 +227,27 @@ def agree(session: Session, actor: Actor, second: Second, agreeing: str | None) 
             raise ProblemError("second_missing", "A second admin must agree")
         if agreeing not in others:
             raise ProblemError("second_wrong", "The second person must be another admin")
+        use_second_factor(session, second, agreeing)
         return agreeing
     if not second.console_code:
         raise ProblemError("second_missing", "A console code must stand for the second admin")
     if not accounts.use_code(session, "second_admin", second.console_code, clock.now()):
         raise ProblemError("code_wrong", "The console code is wrong, used or expired")
     return "console"
+
+
+def use_second_factor(session: Session, second: Second, agreeing: str) -> bool:
+    """Use the second person's one-time code up, and tell whether they have a second factor at all.
+
+    Raises ProblemError (second_factor_needed, second_factor_wrong); then the caller's transaction must not go through.
+    """
+    if not factors.has_factor(session, agreeing):
+        return False
+    if not second.factor_code.strip():
+        raise ProblemError("second_factor_needed", "The second person's one-time code is needed as well")
+    if not factors.use(session, agreeing, second.factor_code, clock.now()):
+        raise ProblemError("second_factor_wrong", "The second person's one-time code is wrong, or was used before")
+    return True
 
 
 def grant(person: str, roles: frozenset[Role], second: str | None, actor: Actor) -> RolesGranted:

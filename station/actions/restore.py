@@ -77,10 +77,10 @@ def restore(
     shutil.copyfile(backup / manifest.database, work / "old.db")  # opening one may write beside it
     old = Database(sqlite_url(work / "old.db"))
     try:
-        end, pinned = _examine(old, key, manifest, last_checkpoint)
+        end, pinned = examine(old, key, manifest, last_checkpoint)
         settings = _settings(backup, root, vault, database_url)
         home = Home(root, read_settings(settings, root / "station.toml"))
-        origin = _make_log(home, old, key, end, pinned, actor, vault is None)
+        origin = make_log(home, old, key, end, pinned, actor, new_vault=vault is None)
     finally:
         old.dispose()
     if (backup / "continued").is_dir():
@@ -119,8 +119,8 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _examine(old: Database, key: VerifierKey, manifest: Manifest, last_checkpoint: str) -> tuple[int, Checkpoint]:
-    """Audit the old log; return how many entries there are and the checkpoint to pin."""
+def examine(old: Database, key: VerifierKey, manifest: Manifest, last_checkpoint: str) -> tuple[int, Checkpoint]:
+    """Audit the old log; return how many entries there are and the checkpoint to pin; raises DamagedError."""
     audit = audit_database(old, key)
     if not audit.sound:
         raise DamagedError(
@@ -162,9 +162,10 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _make_log(
-    home: Home, old: Database, key: VerifierKey, end: int, pinned: Checkpoint, actor: Actor, new_vault: bool
+def make_log(
+    home: Home, old: Database, key: VerifierKey, end: int, pinned: Checkpoint, actor: Actor, *, new_vault: bool
 ) -> str:
+    """Make key, database and catalogue of a new home, whose log carries the old one; returns the new origin."""
     durable.make_folder(home.derived)
     durable.make_folder(home.run)
     origin = new_origin(key.name.partition("/")[0])

@@ -15,7 +15,7 @@ from typing import Any
 import rfc8785
 
 from station.actions.amend import Amendment, amend
-from station.actions.people import Second, verify_second
+from station.actions.people import Second, use_second_factor, verify_second
 from station.actions.problems import ProblemError
 from station.catalogue import checks, review_lists, reviews
 from station.catalogue.exports import part_in_case
@@ -321,7 +321,7 @@ def change(
     """Amend a clip whose case is under review, with a second person who handles, keeps or decides and sees the case.
 
     Whatever was opined of the submission is void by it. Raises what `amend.amend` raises, ProblemError (reason_missing,
-    second_missing, second_wrong).
+    second_missing, second_wrong, second_factor_needed, second_factor_wrong).
     """
     if not amendment.reason.strip():
         raise ProblemError("reason_missing", "A change after submission gives its reason")
@@ -332,7 +332,9 @@ def change(
             raise ProblemError("second_missing", "A second person must agree")
         if not all(_may_agree(session, actor, agreeing, case) for case in cases(session)):
             raise ProblemError("second_wrong", "The second person must be another one who has a part in the case")
-        them = Actor(person=agreeing, via="web", strength="password")  # the session is the first person's
+        two = use_second_factor(session, second, agreeing)
+        # The session is the first person's.
+        them = Actor(person=agreeing, via="web", strength="two_factors" if two else "password")
         return tuple(_agreement(session, case, clip, amendment, them) for case in cases(session))
 
     def cases(session: Session) -> tuple[str, ...]:

@@ -12,7 +12,15 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
     "station": ("unit", "locale", "time_zone", "slots", "listen", "kiosk_addresses", "map_tiles"),
     "access": ("second_factor_roles", "session_minutes"),
     "records": ("case_number_pattern", "recording_list", "further_digests"),
-    "keeping": ("retention", "scrub_days", "reserve_bytes"),
+    "keeping": (
+        "retention",
+        "scrub_days",
+        "reserve_bytes",
+        "backup_folders",
+        "backup_footage",
+        "backup_warn_days",
+        "backup_bad_days",
+    ),
     "erasing": ("erase_recorders", "erase_minimum_age_hours", "erase_copies", "erase_cosignatures"),
     "proof": (
         "key_store",

@@ -30,6 +30,7 @@ from station.api.render import WEB_FOLDER, load_assets, load_templates
 from station.api.routes import (
     admin,
     amending,
+    backups,
     beside,
     binding,
     cases,
@@ -39,6 +40,7 @@ from station.api.routes import (
     dock_tagging,
     entrances,
     exports,
+    first,
     importing,
     oversight,
     previews,
@@ -61,6 +63,7 @@ _TICK_SECONDS = 20.0
 _ASSETS = "/assets"
 _AREAS = (
     ways_in,
+    first,
     dock,
     dock_tagging,
     clips,
@@ -75,6 +78,7 @@ _AREAS = (
     admin,
     importing,
     station_pages,
+    backups,
     entrances,
     receipts,
     verifying,

@@ -1,7 +1,7 @@
 """What every request has at hand: the station it runs in, and who asks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import BoundedSemaphore, Event, Lock
 from typing import Generic, TypeVar
@@ -134,6 +134,11 @@ def station_of(connection: HTTPConnection) -> Station:
     station = connection.app.state.station
     assert isinstance(station, Station)  # noqa: S101  create_app sets it
     return station
+
+
+def adopt_home(connection: HTTPConnection, home: Home) -> None:
+    """Serve by other settings from now on; requests under way end by the former ones."""
+    connection.app.state.station = replace(station_of(connection), home=home)
 
 
 def visit_or_none(connection: HTTPConnection) -> Visit | None:

@@ -63,18 +63,6 @@ class WelcomePage:
 
 
 @dataclass(frozen=True, slots=True)
-class FirstPage:
-    """first.html: the first admin. `values` are what was typed (name, login), never code or password.
-
-    Problems: code_wrong, admin_exists (show nothing but that), login_invalid, login_taken, name_missing and those of
-    a password.
-    """
-
-    problem: str | None = None
-    values: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class DockPage:
     """dock.html and its fragment dock_slots.html: `slots[i]` is slot i + 1, None when nothing is there.
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
+from station.actions.backing import Place
+from station.actions.backups import Age, KnownBackup
 from station.actions.rules import SettingsInForce
 from station.board import SlotBoard
 from station.catalogue.views import PersonView
 from station.records.retention import Rule
+from station.state.backups import Job
 from station.state.sessions import SessionView
 from station.state.tokens import TokenView
 
@@ -60,6 +64,26 @@ class ProfilesPage:
 
     profiles: tuple[ProfileLine, ...]
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupPage:
+    """station_backup.html and its part backup_state.html. `same_disk`: places on the disk that holds the originals.
+
+    `job` waits or runs, `failed` are the last of a kind where these failed; `warn_days`: from then on it is old.
+    """
+
+    age: Age
+    newest: KnownBackup | None
+    drilled: KnownBackup | None
+    places: tuple[Place, ...]
+    same_disk: frozenset[Path]
+    job: Job | None
+    failed: tuple[Job, ...]
+    warn_days: int
+    footage: bool
+    file: Path
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,7 @@ def _init(
     station = make_home(home_folder(home), settings=text)
     database = Database(station.database_url)
     answer(t("There is a station in {folder} now", folder=station.root))
-    code = issue_console_code(database, "first_admin")
-    answer(t("One-time code for the first administrator, good for 30 minutes: {code}", code=code))
+    answer(_code_line(issue_console_code(database, "first_admin")))
     say(t("Start it with: station serve --home {folder}", folder=station.root))
 
 
@@ -43,7 +42,7 @@ def _serve(home: HomeOption = None) -> None:
 
     with open_station(home) as (station, _, _custody):
         pass  # brings the catalogue to this version before anybody reads it
-    raise typer.Exit(daemon.supervise(station, lambda: _tell(station)))
+    raise typer.Exit(daemon.supervise(station, lambda: _tell(station, *_claim_lines(station))))
 
 
 def _web(home: HomeOption = None) -> None:
@@ -92,7 +91,29 @@ def _demo(
     from station.demo.tour import prepare_tour  # the tour needs programs that a station in service does not
 
     station, links = prepare_tour(home or home_folder() / "demo", listen, messages, t)
-    raise typer.Exit(daemon.supervise(station, lambda: _tell(station, *links), logs=station.root / "log"))
+    raise typer.Exit(
+        daemon.supervise(station, lambda: _tell(station, *links, *_claim_lines(station)), logs=station.root / "log")
+    )
+
+
+def _claim_lines(station: Home) -> tuple[str, ...]:
+    """Return what a station that nobody has claimed says where only those at the machine read it: its one-time code."""
+    from station.actions.login import admin_exists, issue_console_code
+    from station.database import Database
+
+    database = Database(station.database_url)
+    try:
+        if admin_exists(database):
+            return ()
+        code = issue_console_code(database, "first_admin")
+    finally:
+        database.dispose()
+    where = t("Nobody administers this station yet: open http://{address}/first", address=station.settings.listen)
+    return (where, _code_line(code))
+
+
+def _code_line(code: str) -> str:
+    return t("One-time code for the first administrator, good for 30 minutes: {code}", code=code)
 
 
 def _tell(station: Home, *lines: str) -> None:

@@ -285,6 +285,33 @@ class BackupCompleted(Entry):
         return (f"backup:{self.fact.backup}", BACKUPS)
 
 
+class BackupDrilled(Entry):
+    """恢复演练: a backup was restored into a scratch place, checked there, and the place removed again."""
+
+    TYPE: ClassVar[str] = "backup.drilled"
+
+    class Fact(Part):
+        """`manifest` pins what was tried; `ledger`: its database and ledger restored whole.
+
+        Of `originals` that its ledger names, `sound` were read whole from the backup, `missing` were not there at all.
+        """
+
+        backup: str
+        manifest: dict[str, Sha256]
+        log_size: int = Field(ge=0)
+        ledger: bool
+        originals: int = Field(ge=0)
+        sound: int = Field(ge=0)
+        missing: int = Field(ge=0)
+
+    fact: Fact
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the backup, and all backups."""
+        return (f"backup:{self.fact.backup}", BACKUPS)
+
+
 class BackupForgotten(Entry):
     """Somebody says that a backup was destroyed or given up: erasures do not look for it any more."""
 

@@ -85,6 +85,7 @@ ENTRY_TYPES: dict[str, type[Entry]] = {
         disposal_entries.ErasureCompleted,
         disposal_entries.BackupBegun,
         disposal_entries.BackupCompleted,
+        disposal_entries.BackupDrilled,
         disposal_entries.BackupForgotten,
     )
 }

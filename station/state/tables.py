@@ -350,6 +350,32 @@ class ExportJob(Table, table=True):
     changed_at: str
 
 
+class BackupJob(Table, table=True):
+    """A backup or a drill (`kind`) that somebody asked for on a page, done in the background.
+
+    `folder` is where the backup lies, `actor` who asked, as JSON; `step` database, footage, ledger or originals, `done`
+    of `total` of it (bytes, files for originals); `problem` a code where it failed, with `detail` in words.
+    """
+
+    __tablename__: ClassVar[Any] = "state_backup_job"
+    __table_args__ = (
+        CheckConstraint("kind IN ('backup', 'drill')"),
+        CheckConstraint("state IN ('waiting', 'running', 'done', 'failed')"),
+    )
+    job: str = Field(primary_key=True)
+    kind: str
+    folder: str
+    actor: str
+    state: str = Field(index=True)
+    asked_at: str
+    ended_at: str | None = None
+    step: str = ""
+    done: int = 0
+    total: int = 0
+    problem: str | None = None
+    detail: str = ""
+
+
 strict_columns(metadata)
 
 

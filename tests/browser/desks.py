@@ -27,7 +27,7 @@ _WHERE = """(wanted) => {
   if (wanted.type === "radio" && at.name === wanted.name && at.form === wanted.form) return "beside";
   return at === document.body && !location.hash && wanted.closest("main") ? "top" : "on the way";
 }"""
-_REFUSED = re.compile(r"status of 40[39]")  # the browser reports every refusal
+_REFUSED = re.compile(r"status of 40[139]")  # the browser reports every refusal
 
 
 @cache
@@ -85,6 +85,10 @@ class Desks:
     def _complain(self, line: str) -> None:
         if not _REFUSED.search(line):
             self.complaints.append(line)
+
+    def serve_again(self) -> None:
+        """Serve the station as it is now, by settings that were changed."""
+        self.station.attach_to(_application())
 
     def at(self, moment: datetime) -> None:
         """Let it be that time at the station."""

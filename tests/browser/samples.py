@@ -8,17 +8,27 @@ from typing import Any
 
 from markupsafe import Markup
 
-from station.actions import importing, importing_people, importing_recorders, review, rules
+from station.actions import backing, backups, first, importing, importing_people, importing_recorders, review, rules
 from station.actions.amend_many import Change
 from station.actions.disposal import Due
 from station.actions.receipt import Receipt, ReceiptClip, qr_svg
 from station.actions.shown_proof import ShownProof
-from station.api import amend_pages, disposal_pages, import_pages, pages, review_pages, station_pages, timeline
+from station.api import (
+    amend_pages,
+    disposal_pages,
+    first_pages,
+    import_pages,
+    pages,
+    review_pages,
+    station_pages,
+    timeline,
+)
 from station.api.maps import MapView, draw_track
 from station.api.waves import WaveView, draw_wave
 from station.board import SlotBoard
 from station.catalogue import exports, retaining, review_lists, reviews, views
 from station.catalogue.timeline import Lane
+from station.clock import KernelClock
 from station.config import Home, Settings
 from station.derive.track import Track
 from station.derive.waveform import Waveform
@@ -26,6 +36,7 @@ from station.records.recording_list import StageState, load_list
 from station.records.retention import load_rules
 from station.records.review_entries import ReviewPoint
 from station.records.terms import EnforcementStage, NoneReason, Role, Sensitivity, TargetKind
+from station.state.backups import Job
 from station.state.searches import Search
 from station.state.sessions import SessionView
 from station.state.tokens import Scope, TokenView
@@ -654,11 +665,80 @@ TROUBLE = (
     pages.HealthCheck("outside_anchor", "warn", "not_set_up"),
 )
 
+FOUND = first.Found(
+    8,
+    0,
+    1,
+    KernelClock(False, 0),
+    "evidence-station/abcdefghijklmnopqrstuvwxyz+1a2b3c4d+AUvmbFHJ3lXV4yCHmQmkyUsXiGmSLDKdLHBRnYv0JQgk",
+    "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+)
+SHEET = first_pages.SheetPage(
+    "ABCD-EFGH-JKLM",
+    FOUND,
+    {
+        "unit": "城关区市场监督管理局",
+        "time_zone": "Asia/Shanghai",
+        "case_numbers": "any",
+        "backup_folder": "",
+        "name": "",
+        "login": "",
+        "second_name": "",
+        "second_login": "",
+    },
+    frozenset(first.SETTINGS),
+    "/var/lib/evidence-station/station.toml",
+    ("Asia/Shanghai", "UTC"),
+)
+
+KNOWN_BACKUP = backups.KnownBackup(
+    "b1",
+    Path("/media/disk-a/backup"),
+    True,
+    "2026-11-20T09:15:00.000000Z",
+    "2026-11-22T10:15:00.000000Z",
+    18930,
+    812 * 1024**3,
+    "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+    backups.Drilled("2026-11-22T12:15:00.000000Z", True, 1204, 1204, 0),
+)
+BACKUPS = station_pages.BackupPage(
+    backups.Age(2 * 86400, "ok"),
+    KNOWN_BACKUP,
+    KNOWN_BACKUP,
+    (backing.Place(Path("/media/disk-a/backup"), KNOWN_BACKUP, True), backing.Place(Path("/srv/backup"), None, True)),
+    frozenset({Path("/srv/backup")}),
+    None,
+    (),
+    8,
+    True,
+    Path("/var/lib/evidence-station/station.toml"),
+)
+BACKUP_JOB = Job(
+    "j1",
+    "backup",
+    "/media/disk-a/backup",
+    "{}",
+    "running",
+    "2026-11-22T10:15:00.000000Z",
+    None,
+    "footage",
+    310 * 1024**3,
+    812 * 1024**3,
+    None,
+    "",
+)
+
 PAGES: dict[str, Shown] = {
     "login": Shown("login.html", pages.LoginPage("zhangwei", "/", "login_wrong", first=True), None, "/login"),
     "welcome": Shown("welcome.html", pages.WelcomePage(OFFICER), None, "/welcome/x"),
     "welcome-used": Shown("welcome.html", pages.WelcomePage(None, "link_invalid"), None, "/welcome/x"),
-    "first": Shown("first.html", pages.FirstPage(), None, "/first"),
+    "first": Shown("first.html", first_pages.FirstPage(), None, "/first"),
+    "first-claimed": Shown("first.html", first_pages.FirstPage("admin_exists"), None, "/first"),
+    "first-sheet": Shown("first_sheet.html", SHEET, None, "/first"),
+    "first-sheet-fixed": Shown("first_sheet.html", replace(SHEET, changeable=frozenset(), own_pattern="[0-9]{8}", values=SHEET.values | {"unit": "", "case_numbers": "own"}, problem="password_differs"), None, "/first"),
+    "first-done": Shown("first_done.html", first_pages.ClaimedPage("张伟", FOUND, first.Head(7, "LCa0a2j/xo/5m0U8HTBBNBNCLXBkg7+g+YpeiGJm564="), ("/media/disk/backup",), "陈静", "https://127.0.0.1:8470/welcome/3f9a8c7d6e5b4a39281706f5e4d3c2b1"), None, "/first"),
+    "first-done-alone": Shown("first_done.html", first_pages.ClaimedPage("张伟", FOUND, None, ()), None, "/first"),
     "kiosk": Shown("dock.html", pages.DockPage(SLOTS, DOCKINGS), None, "/dock"),
     "dock": Shown("dock.html", pages.DockPage(SLOTS, DOCKINGS), CLERK, "/dock"),
     "dock/slots": Shown("dock_slots.html", pages.DockPage(SLOTS), None, "/dock/slots"),
@@ -761,6 +841,12 @@ PAGES: dict[str, Shown] = {
     "station/slots": Shown("station_slots.html", station_pages.SlotsPage(tuple(station_pages.SlotLine(number, f"pci-0000:00:14.0-usb-0:{number}" if number < 5 else None, board) for number, board in enumerate(SLOTS, 1))), ADMIN, "/station/slots"),
     "station/slots-broken": Shown("station_slots.html", station_pages.SlotsPage((), "slots.toml: two ports have the same slot"), ADMIN, "/station/slots"),
     "station/profiles": Shown("station_profiles.html", station_pages.ProfilesPage(PROFILES), ADMIN, "/station/profiles"),
+    "station/backup": Shown("station_backup.html", BACKUPS, ADMIN, "/station/backup"),
+    "station/backup-late": Shown("station_backup.html", replace(BACKUPS, age=backups.Age(11 * 86400, "warn"), drilled=replace(KNOWN_BACKUP, drilled=backups.Drilled("2026-11-20T10:15:00.000000Z", True, 1204, 1202, 1)), failed=(replace(BACKUP_JOB, state="failed", ended_at="2026-11-22T10:15:00.000000Z", problem="backup_not_there", detail="/media/disk/backup"),)), ADMIN, "/station/backup"),
+    "station/backup-damaged": Shown("station_backup.html", replace(BACKUPS, age=backups.Age(41 * 86400, "bad"), drilled=replace(KNOWN_BACKUP, drilled=backups.Drilled("2026-11-23T10:15:00.000000Z", False, 1204, 0, 0))), ADMIN, "/station/backup"),
+    "station/backup-running": Shown("station_backup.html", replace(BACKUPS, job=BACKUP_JOB, footage=False), ADMIN, "/station/backup"),
+    "station/backup-none": Shown("station_backup.html", replace(BACKUPS, age=backups.Age(None, "warn"), newest=None, drilled=None, places=(), same_disk=frozenset(), problem="backup_unknown"), ADMIN, "/station/backup"),
+    "backup-state": Shown("backup_state.html", replace(BACKUPS, job=replace(BACKUP_JOB, kind="drill", step="originals", done=310, total=1204)), ADMIN, "/station/backup"),
     "station/sessions": Shown("station_sessions.html", station_pages.SessionsPage(SESSIONS, {"zhangwei": "张伟", "chenjing": "陈静"}, "s1"), ADMIN, "/station/sessions"),
     "station/tokens": Shown("station_tokens.html", station_pages.TokensPage(TOKENS, PEOPLE, tuple(scope.value for scope in Scope), 366, "password", "2026-11-22T10:15:00.000000Z", "est_3f9a8c7d6e5b4a39281706f5e4d3c2b1", "市局办案系统"), ADMIN, "/station/tokens"),
     "station/tokens-none": Shown("station_tokens.html", station_pages.TokensPage((), PEOPLE, tuple(scope.value for scope in Scope), 366, "console", "2026-11-22T10:15:00.000000Z", problem="scope_missing", values={"name": "x", "scopes": "cases:read"}), ADMIN, "/station/tokens"),

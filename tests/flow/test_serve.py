@@ -14,6 +14,7 @@ import pytest
 
 from station import clock
 from station.actions.setup import default_settings, make_home
+from station.config import load_home
 
 PATIENCE_SECONDS = 60
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,3 +93,19 @@ def test_no_process_outlives_a_supervisor_that_was_killed(served: Served) -> Non
     children = list(served.children().values())
     served.process.kill()
     assert not psutil.wait_procs(children, timeout=PATIENCE_SECONDS)[1]
+
+
+def test_a_station_nobody_has_claimed_prints_its_code_and_renews_who_runs_by_changed_settings(served: Served) -> None:
+    log = served.home.parent / "log"
+    assert until(lambda: "/first" in log.read_text())
+    code = log.read_text().rsplit(": ", 1)[1].strip()
+    assert until(lambda: set(served.children()) == NAMES)
+    before = {name: child.pid for name, child in served.children().items()}
+    form = {"code": code, "name": "管理员", "login": "admin", "password": "four stones in a creek", "unit": "一大队"}
+    form |= {"again": form["password"], "case_numbers": "any", "time_zone": "Asia/Shanghai", "backup_folder": ""}
+    address = f"http://{served.address}"
+    answer = httpx.post(f"{address}/first", data=form, headers={"origin": address}, timeout=30)
+    assert (answer.status_code, load_home(served.home).settings.unit) == (200, "一大队")
+    assert until(lambda: served.children().get("develop", psutil.Process()).pid not in (before["develop"], os.getpid()))
+    after = {name: child.pid for name, child in served.children().items()}
+    assert {name for name in NAMES if before[name] == after.get(name)} == {"sign", "web"}

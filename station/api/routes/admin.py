@@ -12,7 +12,7 @@ from station.api.context import station_of, visit_of
 from station.api.forms import utc_time
 from station.api.pages import PeoplePage, RecordersPage
 from station.api.render import render
-from station.api.second import second_of
+from station.api.second import SecondPerson
 from station.catalogue.people import list_people, person
 from station.catalogue.recorders import list_quarantine
 from station.records.terms import Role
@@ -62,6 +62,7 @@ def _chosen_roles(roles: list[str] | None) -> list[Role]:
 
 def add_person(
     request: Request,
+    second: SecondPerson,
     name: Annotated[str, Form()] = "",
     login: Annotated[str, Form()] = "",
     kind: Annotated[str, Form()] = "",
@@ -69,9 +70,6 @@ def add_person(
     certificate_number: Annotated[str, Form()] = "",
     police_number: Annotated[str, Form()] = "",
     roles: Annotated[list[str] | None, Form()] = None,
-    second_login: Annotated[str, Form()] = "",
-    second_password: Annotated[str, Form()] = "",
-    console_code: Annotated[str, Form()] = "",
 ) -> Response:
     """Add a person and show, once, the link they get in by."""
     station, visit = station_of(request), visit_of(request)
@@ -79,7 +77,6 @@ def add_person(
     values |= {"certificate_number": certificate_number, "police_number": police_number}
     try:
         description = people.Description(kind, name, login, unit, certificate_number, police_number)
-        second = second_of(request, second_login, second_password, console_code)
         added, token = people.add_person(
             station.custody, station.database, visit.actor, description, _chosen_roles(roles), second
         )
@@ -92,15 +89,12 @@ def add_person(
 def set_roles(
     request: Request,
     person: str,
+    second: SecondPerson,
     roles: Annotated[list[str] | None, Form()] = None,
-    second_login: Annotated[str, Form()] = "",
-    second_password: Annotated[str, Form()] = "",
-    console_code: Annotated[str, Form()] = "",
 ) -> Response:
     """Set the complete set of a person's roles."""
     station, visit = station_of(request), visit_of(request)
     try:
-        second = second_of(request, second_login, second_password, console_code)
         people.set_roles(station.custody, station.database, visit.actor, person, _chosen_roles(roles), second)
     except ProblemError as error:
         return _people(request, error.code, {"person": person, "roles": " ".join(roles or ())})
@@ -110,14 +104,11 @@ def set_roles(
 def issue_link(
     request: Request,
     person: str,
-    second_login: Annotated[str, Form()] = "",
-    second_password: Annotated[str, Form()] = "",
-    console_code: Annotated[str, Form()] = "",
+    second: SecondPerson,
 ) -> Response:
     """Make a new single-use link for a person and show it once."""
     station, visit = station_of(request), visit_of(request)
     try:
-        second = second_of(request, second_login, second_password, console_code)
         token = people.issue_link(station.custody, station.database, visit.actor, person, second)
     except ProblemError as error:
         return _people(request, error.code, {"person": person})
@@ -147,15 +138,12 @@ def give_card(request: Request, person: str, card: Annotated[str, Form()] = "") 
 def set_disabled(
     request: Request,
     person: str,
+    second: SecondPerson,
     disabled: Annotated[str, Form()] = "",
-    second_login: Annotated[str, Form()] = "",
-    second_password: Annotated[str, Form()] = "",
-    console_code: Annotated[str, Form()] = "",
 ) -> Response:
     """Close a person's account or open it again."""
     station, visit = station_of(request), visit_of(request)
     try:
-        second = second_of(request, second_login, second_password, console_code)
         people.set_disabled(station.custody, station.database, visit.actor, person, bool(disabled), second)
     except ProblemError as error:
         return _people(request, error.code, {"person": person})

@@ -12,7 +12,7 @@ from station.actions import tokens as actions
 from station.actions.problems import ProblemError
 from station.api.context import station_of, visit_of
 from station.api.render import render
-from station.api.second import second_of
+from station.api.second import SecondPerson
 from station.api.station_pages import SessionsPage, TokensPage
 from station.catalogue.people import list_people
 from station.state import tokens
@@ -76,19 +76,16 @@ def _tokens(
 
 def issue_token(
     request: Request,
+    second: SecondPerson,
     name: Annotated[str, Form()] = "",
     person: Annotated[str, Form()] = "",
     days: Annotated[str, Form()] = "",
     scopes: Annotated[list[str] | None, Form()] = None,
-    second_login: Annotated[str, Form()] = "",
-    second_password: Annotated[str, Form()] = "",
-    console_code: Annotated[str, Form()] = "",
 ) -> Response:
     """Make a token and show its secret once."""
     station, visit = station_of(request), visit_of(request)
     wanted = actions.Wanted(name, person, tuple(scopes or ()), int(days) if days.isdecimal() and len(days) < 5 else 0)
     try:
-        second = second_of(request, second_login, second_password, console_code)
         token, secret = actions.issue_token(station.custody, station.database, visit.actor, wanted, second)
     except ProblemError as error:
         kept = {"name": name[: actions.NAME_CHARACTERS], "person": person, "days": days[:4]}

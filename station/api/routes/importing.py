@@ -12,12 +12,12 @@ from starlette.responses import Response
 
 from station.actions import importing, importing_people, importing_recorders
 from station.actions.importing import Line, Plan
-from station.actions.people import second_needed
+from station.actions.people import NOBODY, Second, second_needed
 from station.actions.problems import ProblemError
 from station.api.context import Station, station_of, visit_of
 from station.api.import_pages import ImportPage
 from station.api.render import render, translator_of
-from station.api.second import second_of
+from station.api.second import SecondPerson
 from station.i18n import Translator
 from station.profiles.library import load_profiles
 from station.spreadsheet import BYTE_ORDER_MARK, csv_lines
@@ -111,11 +111,10 @@ def _look(request: Request, kind: _Kind, file: UploadFile) -> Response:
     return _answer(request, page)
 
 
-def _confirm(request: Request, kind: _Kind, text: str, digest: str, typed: tuple[str, str, str]) -> Response:
+def _confirm(request: Request, kind: _Kind, text: str, digest: str, second: Second) -> Response:
     station, visit = station_of(request), visit_of(request)
     try:
         lines = importing.read_lines(text, kind.columns, kind.required)
-        second = second_of(request, *typed)
         done = importing.carry_out(
             station.custody, station.database, kind.plan(station, lines), visit.actor, digest, second
         )
@@ -153,14 +152,12 @@ def look_at_people(request: Request, file: Annotated[UploadFile, File()]) -> Res
 
 def import_people(
     request: Request,
+    second: SecondPerson,
     text: Annotated[str, Form()] = "",
     digest: Annotated[str, Form()] = "",
-    second_login: Annotated[str, Form()] = "",
-    second_password: Annotated[str, Form()] = "",
-    console_code: Annotated[str, Form()] = "",
 ) -> Response:
     """Do what was shown of a file of people."""
-    return _confirm(request, _PEOPLE, text, digest, (second_login, second_password, console_code))
+    return _confirm(request, _PEOPLE, text, digest, second)
 
 
 def recorders_page(request: Request) -> Response:
@@ -182,7 +179,7 @@ def import_recorders(
     request: Request, text: Annotated[str, Form()] = "", digest: Annotated[str, Form()] = ""
 ) -> Response:
     """Do what was shown of a file of recorders."""
-    return _confirm(request, _RECORDERS, text, digest, ("", "", ""))
+    return _confirm(request, _RECORDERS, text, digest, NOBODY)
 
 
 ROUTES = (

@@ -9,14 +9,12 @@ from starlette.responses import RedirectResponse, Response
 
 from station.actions import checking, review
 from station.actions.amend import AMENDERS, Amendment, make_place
-from station.actions.people import Second
 from station.actions.problems import ProblemError
-from station.api.auth import address_of
 from station.api.context import Station, Visit, station_of, visit_of
-from station.api.errors import SlowDownError
 from station.api.forms import choice, utc_time
 from station.api.render import is_htmx, render
 from station.api.review_pages import ChangePage, CheckProgress, DeskPage, SubmissionPage, SubmitPage
+from station.api.second import SecondPerson
 from station.catalogue import checks, review_lists, reviews
 from station.catalogue.clips import visible_clips
 from station.catalogue.history_lines import SUPERVISING
@@ -252,25 +250,21 @@ def change_clip(
     request: Request,
     target: str,
     clip: str,
+    second: SecondPerson,
     field: Annotated[str, Form()] = "",
     time: Annotated[str, Form()] = "",
     place: Annotated[str, Form()] = "",
     collector: Annotated[str, Form()] = "",
     reason: Annotated[str, Form()] = "",
-    second_login: Annotated[str, Form()] = "",
-    second_password: Annotated[str, Form()] = "",
 ) -> Response:
-    """Change a clip under review, the second person agreeing by their password."""
+    """Change a clip under review, the second person agreeing by their password and second factor."""
     station, visit = station_of(request), visit_of(request)
-    if second_login and not station.limits.try_password(second_login[:100], address_of(request)):
-        raise SlowDownError("Too many passwords were tried")
     values = {"field": field, "time": time, "place": place, "collector": collector, "reason": reason}
     try:
         given = _amendment(station, values)
-        second = Second(second_login, second_password)
         review.change(station.custody, station.database, visit.viewer, visit.actor, target, clip, given, second)
     except ProblemError as error:
-        return _change(request, target, clip, values | {"second_login": second_login}, error.code)
+        return _change(request, target, clip, values | {"second_login": second.login}, error.code)
     with station.database.read() as session:
         latest = reviews.latest_submission(session, target)
     return RedirectResponse(f"/cases/{target}/submissions/{latest.submission}#changes" if latest else "/reviews", 303)

@@ -1,4 +1,4 @@
-"""Logging in and out, single-use links, the first admin, language, one's own account."""
+"""Logging in and out, single-use links, language, one's own account."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated
@@ -17,7 +17,7 @@ from station.api.auth import address_of, drop_cookie, set_cookie
 from station.api.context import Station, Visit, station_of, visit_of, visit_or_none
 from station.api.errors import SlowDownError
 from station.api.forms import local_page
-from station.api.pages import FactorView, FirstPage, LoginPage, MePage, WelcomePage
+from station.api.pages import FactorView, LoginPage, MePage, WelcomePage
 from station.api.render import LOCALE_COOKIE, render
 from station.catalogue.people import person
 from station.records.terms import Role
@@ -39,10 +39,11 @@ _YEAR_SECONDS = 365 * 24 * 3600
 
 
 def start(request: Request) -> Response:
-    """Lead a person to where their work begins."""
+    """Lead a person to where their work begins, and whoever comes to a station without an admin to its first run."""
     visit = visit_or_none(request)
     if visit is None:
-        return RedirectResponse("/login", 303)
+        claimed = ways.admin_exists(station_of(request).database)
+        return RedirectResponse("/login" if claimed else "/first", 303)
     return RedirectResponse(next((home for role, home in _HOMES if role in visit.viewer.roles), "/me"), 303)
 
 
@@ -119,45 +120,6 @@ def _welcome(request: Request, token: str, problem: str | None) -> Response:
     if who is None:
         problem = "link_invalid"
     return render(request, "welcome.html", WelcomePage(who, problem), status=200 if problem is None else 409)
-
-
-def first_page(request: Request) -> Response:
-    """Show the form of the first admin, or that there is one already."""
-    exists = ways.admin_exists(station_of(request).database)
-    return render(request, "first.html", FirstPage("admin_exists" if exists else None), status=409 if exists else 200)
-
-
-def first(
-    request: Request,
-    code: Annotated[str, Form()] = "",
-    name: Annotated[str, Form()] = "",
-    login: Annotated[str, Form()] = "",
-    password: Annotated[str, Form()] = "",
-    again: Annotated[str, Form()] = "",
-) -> Response:
-    """Make the first admin by the console's code."""
-    station, address = station_of(request), address_of(request)
-    if not station.limits.try_code(address):
-        raise SlowDownError("Too many codes were tried")
-    try:
-        if password != again:
-            raise ProblemError("password_differs", "The two passwords differ")
-        opened = ways.create_first_admin(
-            station.custody,
-            station.database,
-            station.home,
-            code=code,
-            name=name,
-            login=login,
-            password=password,
-            address=address,
-        )
-    except ProblemError as error:
-        page = FirstPage(error.code, {"name": name[:80], "login": login[:40]})
-        return render(request, "first.html", page, status=409)
-    response = RedirectResponse("/", 303)
-    set_cookie(request, response, opened)
-    return response
 
 
 def choose_language(
@@ -308,8 +270,6 @@ ROUTES = (
     ("POST", "/logout", log_out),
     ("GET", "/welcome/{token}", welcome_page),
     ("POST", "/welcome/{token}", welcome),
-    ("GET", "/first", first_page),
-    ("POST", "/first", first),
     ("POST", "/language", choose_language),
     ("GET", "/me", me_page),
     ("POST", "/me/password", change_password),

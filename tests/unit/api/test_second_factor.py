@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from starlette.testclient import TestClient
 
 from station import clock
+from station.actions import people
 from station.actions.people import issue_link
 from station.catalogue.views import Viewer
 from station.records.terms import Role
@@ -146,3 +147,39 @@ def test_a_role_that_needs_it_gets_no_further_than_setting_it_up(application: ob
         assert with_role.get("/me").status_code == 200
         _, _, _, client = set_up(station, browse, Role.ADMIN)
         assert client.get("/people").status_code == 200
+
+
+def test_a_second_person_with_a_second_factor_agrees_by_it(
+    station: FakeStation, browse: Browse, minutes: Callable[[float], None]
+) -> None:
+    _, secret, recovery, _ = set_up(station, browse, Role.ADMIN)
+    first, third = station.person("first", Role.ADMIN), station.person("third")
+    client = browse(first)
+    form = {"roles": "admin", "second_login": "wang", "second_password": PASSWORD}
+
+    def grant(code: str | None) -> tuple[int, int]:
+        typed = form if code is None else {**form, "second_code": code}
+        answer = client.post(f"/people/{third.person}/roles", data=typed)
+        return answer.status_code, sum(entry.fact.person == third.person for entry in station.entries("person.roles"))
+
+    assert grant(None) == (409, 0)
+    assert grant(code_of(secret)) == (409, 0)  # used up by setting it up
+    minutes(1)
+    assert grant("000000" if code_of(secret) != "000000" else "111111") == (409, 0)
+    code = code_of(secret)
+    assert grant(code) == (303, 1)
+    people.set_roles(station.custody, station.database, CONSOLE, third.person, [])
+    assert grant(code) == (409, 2)  # a code agrees once
+    assert grant(recovery[0]) == (303, 3)
+
+
+def test_a_refused_form_does_not_use_the_code_up(
+    station: FakeStation, browse: Browse, minutes: Callable[[float], None]
+) -> None:
+    _, secret, _, _ = set_up(station, browse, Role.ADMIN)
+    client = browse(station.person("first", Role.ADMIN))
+    minutes(1)
+    typed = {"second_login": "wang", "second_password": PASSWORD, "second_code": code_of(secret)}
+    person = {"name": "李四", "login": "wang", "kind": "staff", "roles": "admin"}
+    assert client.post("/people", data={**typed, **person}).status_code == 409  # the log-in name is taken
+    assert client.post("/people", data={**typed, **person, "login": "lisi"}).status_code == 200

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
-from station.actions import login, people
+from station.actions import people
 from station.records.terms import Role
 from tests.fakes.stations import CONSOLE, PASSWORD, FakeStation
 
@@ -94,27 +94,6 @@ def test_a_link_ends_the_sessions_that_were_open(station: FakeStation, browse: B
     old = browse(viewer)
     station.with_password(viewer)
     assert old.get("/me").status_code == 303
-
-
-def test_the_first_admin_comes_in_by_the_console_code_and_only_the_first(station: FakeStation, browse: Browse) -> None:
-    code = login.issue_console_code(station.database, "first_admin")
-    form = {"name": "管理员", "login": "admin", "password": PASSWORD, "again": PASSWORD}
-    assert browse().post("/first", data={**form, "code": "AAAA-AAAA-AAAA"}).status_code == 409
-    assert browse().post("/first", data={**form, "code": code, "password": "1234567890"}).status_code == 409
-    answer = browse().post("/first", data={**form, "code": code.lower()})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/")
-    granted = station.entries("person.roles")[-1]
-    assert (granted.fact.roles, granted.fact.second) == ((Role.ADMIN,), "console")
-    assert browse().post("/first", data={**form, "login": "second", "code": code}).status_code == 409
-    assert len(station.entries("person.roles")) == 1
-
-
-def test_codes_are_not_to_be_guessed(station: FakeStation, browse: Browse) -> None:
-    client = browse()
-    codes = [
-        client.post("/first", data={"code": "AAAA-AAAA-AAAA", "name": "x", "login": "x"}).status_code for _ in range(11)
-    ]
-    assert codes == [409] * 10 + [429]
 
 
 @pytest.mark.parametrize(

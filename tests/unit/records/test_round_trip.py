@@ -11,6 +11,7 @@ from station.records.case_entries import ClipAmended, ClipBound
 from station.records.disposal_entries import (
     BackupBegun,
     BackupCompleted,
+    BackupDrilled,
     BackupForgotten,
     BlobErased,
     ClipDisposed,
@@ -134,6 +135,12 @@ MORE: tuple[Entry, ...] = (
     ),
     BackupCompleted(
         fact=BackupCompleted.Fact(backup="b1", log_size=9, files=3, size_bytes=7, manifest={"sha256": HEX})
+    ),
+    BackupDrilled(
+        fact=BackupDrilled.Fact(
+            backup="b1", manifest={"sha256": HEX}, log_size=9, ledger=True, originals=3, sound=2, missing=1
+        ),
+        actor=ZHANG,
     ),
     BackupForgotten(fact=BackupForgotten.Fact(backup="b1"), text=Reason(reason="销毁"), actor=ZHANG),
     RecorderKnown(

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from station.actions import importing, importing_people, importing_recorders, rules
+from station.actions import first, importing, importing_people, importing_recorders, rules
 from station.actions.recognise import Answer
 from station.api.errors import ANSWERS, HTTP_CODES
 from station.api.phrases import PHRASES
@@ -25,6 +25,7 @@ from station.records.recording_list import Need, load_list
 from station.records.registry import ENTRY_TYPES
 from station.records.retention import load_rules
 from station.records.review_entries import ReviewPoint, Verdict
+from station.state import backups
 from station.state.tokens import Scope
 from tests.unit.web import messages
 
@@ -103,6 +104,12 @@ _GROUPS: dict[str, Iterable[str]] = {
     "setting_source": get_args(SettingSource),
     "switch": ("yes", "no"),
     "fixed_rule": rules.FIXED,
+    "backup_kind": get_args(backups.Kind),
+    "backup_failed": get_args(backups.Kind),
+    "backup_step": ("waiting", "database", "footage", "ledger", "originals"),
+    "problem": ("backup_damaged_here", "backup_storage", "backup_unsigned", "backup_internal"),
+    "case_form": get_args(first.CaseForm),
+    "case_form_help": first.CASE_FORMS,
     "tier": ("emulated", "reported", "verified"),
     "tier_help": ("emulated", "reported", "verified"),
     "transport": ("mass-storage", "mtp", "folder"),
