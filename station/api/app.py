@@ -67,11 +67,11 @@ _AREAS = (
     searches,
     binding,
     amending,
+    importing,  # before `cases`: /cases/import is no case
     cases,
     reviewing,
     oversight,
     admin,
-    importing,
     station_pages,
     entrances,
     receipts,

@@ -54,7 +54,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """A target as it is; `visible` to the viewer who asks."""
+    """A target as it is; `visible` to the viewer who asks, `into` the case a resolved matter went into."""
 
     target: str
     kind: str
@@ -63,6 +63,9 @@ class TargetState:
     status: str
     handlers: frozenset[str]
     visible: bool
+    title: str = ""
+    act: str | None = None
+    into: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +213,9 @@ def _target(session: Session, viewer: Viewer, row: Target | None) -> TargetState
         status=row.status,
         handlers=frozenset(handlers),
         visible=session.exec(visible).first() is not None,
+        title=row.title or "",
+        act=row.act,
+        into=row.into,
     )
 
 

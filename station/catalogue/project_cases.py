@@ -27,6 +27,7 @@ def _target_opened(session: Session, _seq: int, time: str, entry: case_entries.T
             searched=searched_text([names.title]) if names else "",
             unit=names.unit if names else "",
             number_source=fact.number_source,
+            act=fact.act,
             opened_at=time,
         )
     )

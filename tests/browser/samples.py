@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from station.actions import importing, importing_people, importing_recorders, review, rules
+from station.actions import importing, importing_cases, importing_people, importing_recorders, review, rules
 from station.actions.amend_many import Change
 from station.actions.disposal import Due
 from station.actions.receipt import Receipt, ReceiptClip, qr_svg
@@ -550,6 +550,28 @@ IMPORTED = (
     importing.Planned(4, "unchanged", "陈静 · chenjing"),
     importing.Planned(5, "refused", "李四 · 李四", problem="login_invalid"),
 )  # fmt: skip
+NUMBERED = (
+    importing.Planned(
+        2,
+        "new",
+        "待立案-20261120-001 · 东门市场占道经营 J1301002026112000123",
+        (
+            importing.Change("case_number", "", "冀石市监罚〔2026〕12号"),
+            importing.Change("title", "", "东门市场占道经营案"),
+            importing.Change("act", "", "penalty_ordinary"),
+        ),
+        subject="c1",
+    ),
+    importing.Planned(
+        3,
+        "changed",
+        "待立案-20261120-002 · 夜间施工",
+        (importing.Change("case_number", "", "冀石市监罚〔2026〕9号"),),
+        subject="c2",
+    ),
+    importing.Planned(4, "unchanged", "检查任务-20261120-001 · 节前食品检查", subject="c3"),
+    importing.Planned(5, "refused", "待立案-20261120-009 · 冀石市监罚〔2026〕13号", problem="matter_elsewhere"),
+)
 RECORDERS_IMPORTED = (
     importing.Planned(2, "new", "J800001", (importing.Change("profile", "", "ga-t-947-named"), importing.Change("holder", "", "018233"), importing.Change("since", "", "2026-01-05T00:00:00.000000Z"))),
 )  # fmt: skip
@@ -731,6 +753,7 @@ PAGES: dict[str, Shown] = {
     "people": Shown("people.html", pages.PeoplePage(PEOPLE, tuple(role.value for role in Role), ("officer", "auxiliary", "staff"), "console", "https://127.0.0.1:8470/welcome/3f9a8c7d6e5b4a39281706f5e4d3c2b1", "张伟"), ADMIN, "/people"),
     "people/import": Shown("import.html", import_pages.ImportPage("people", importing_people.COLUMNS, importing_people.REQUIRED, problem="csv_header"), ADMIN, "/people/import"),
     "people/import/look": Shown("import.html", import_pages.ImportPage("people", importing_people.COLUMNS, importing_people.REQUIRED, IMPORTED, {"new": 1, "changed": 1, "unchanged": 1, "refused": 1}, "x", "y", "password"), ADMIN, "/people/import"),
+    "cases/import/look": Shown("import.html", import_pages.ImportPage("cases", importing_cases.COLUMNS, importing_cases.REQUIRED, NUMBERED, {"new": 1, "changed": 1, "unchanged": 1, "refused": 1}, "x", "y"), CLERK, "/cases/import"),
     "recorders/import": Shown("import.html", import_pages.ImportPage("recorders", importing_recorders.COLUMNS, importing_recorders.REQUIRED, RECORDERS_IMPORTED, {"new": 1}), ADMIN, "/recorders/import"),
     "recorders": Shown("recorders.html", pages.RecordersPage(RECORDERS, PEOPLE, quarantine=QUARANTINE), ADMIN, "/recorders"),
     "alarms": Shown("alarms.html", pages.AlarmsPage(ALARMS, "note_missing", "a1"), CLERK, "/alarms"),

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from station.actions import importing, importing_people, importing_recorders, rules
+from station.actions import importing, importing_cases, importing_people, importing_recorders, rules
 from station.actions.recognise import Answer
 from station.api.errors import ANSWERS, HTTP_CODES
 from station.api.phrases import PHRASES
@@ -104,8 +104,9 @@ _GROUPS: dict[str, Iterable[str]] = {
     "tier": ("emulated", "reported", "verified"),
     "tier_help": ("emulated", "reported", "verified"),
     "transport": ("mass-storage", "mtp", "folder"),
-    "import_column": {*importing_people.COLUMNS, *importing_recorders.COLUMNS},
+    "import_column": {*importing_people.COLUMNS, *importing_recorders.COLUMNS, *importing_cases.COLUMNS},
     "import_outcome": get_args(importing.Outcome),
+    "numbering_outcome": get_args(importing.Outcome),
     "strength": ("password", "two_factors", "link", "console", "token", "none"),
     "token_state": ("revoked", "until"),
     "hook_state": ("ok", "failing", "dead"),
