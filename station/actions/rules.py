@@ -12,6 +12,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
     "station": ("unit", "locale", "time_zone", "slots", "listen", "kiosk_addresses"),
     "access": ("second_factor_roles", "session_minutes"),
     "records": ("case_number_pattern", "recording_list", "further_digests"),
+    "sources": ("upload_bytes", "upload_days", "inbox", "inbox_settle_seconds", "inbox_delete"),
     "keeping": ("retention", "scrub_days", "reserve_bytes"),
     "erasing": ("erase_recorders", "erase_minimum_age_hours", "erase_copies", "erase_cosignatures"),
     "proof": (

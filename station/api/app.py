@@ -45,6 +45,7 @@ from station.api.routes import (
     reviewing,
     searches,
     station_pages,
+    uploads,
     verifying,
     ways_in,
 )
@@ -78,6 +79,7 @@ _AREAS = (
     verifying,
     exports,
     disposal,
+    uploads,
 )
 _STREAMS = frozenset({"GET /dock/events"})
 _logger = structlog.get_logger(__name__)

@@ -18,6 +18,7 @@ from station.records import (
     docking_entries,
     erase_entries,
     export_entries,
+    handing_entries,
     log_entries,
     review_entries,
 )
@@ -30,6 +31,7 @@ HISTORY_CODES: Final[dict[str, tuple[str, ...]]] = {
     "clip.incomplete": ("docking", "recorder", "size_bytes", "missing_bytes", "ranges", "readback"),
     "clip.conflicted": ("docking", "kept"),
     "clip.erased_on_recorder": ("docking", "recorder"),
+    "clip.handed_in": ("origin", "file_name", "device", "from_whom", "told", "reason"),
     "clip.probed": ("tool", "tool_version", "playable"),
     "clip.probe_failed": ("tool", "tool_version", "playable"),
     "clip.bound": ("binding", "kind", "target", "clip", "stage", "source"),
@@ -213,6 +215,16 @@ def _(entry: case_entries.ClipAmended) -> Iterable[_Line]:
         }
     code = "cleared" if fact.cleared else "amended"
     return (_Line(f"clip:{fact.clip}", f"clip.{code}_{fact.field}", params),)
+
+
+@_lines.register
+def _(entry: handing_entries.ClipHandedIn) -> Iterable[_Line]:
+    fact, text = entry.fact, entry.text
+    params: dict[str, _Value] = {"origin": fact.origin, "told": fact.told.get("sha256")}
+    if text is not None:
+        params |= {name: getattr(text, name) or None for name in ("file_name", "device", "from_whom")}
+        params["reason"] = text.note or None
+    return (_Line(f"clip:{fact.clip}", "clip.handed_in", params),)
 
 
 @_lines.register

@@ -53,6 +53,7 @@ DISCLOSED: Final[Mapping[str, Rule]] = {
     "clip.ingested": _parts("fact", "names"),
     "clip.incomplete": _parts("fact", "gaps", "names"),
     "clip.conflicted": _parts("fact"),
+    "clip.handed_in": _parts("fact", "text", "actor"),
     "clip.probed": _parts("fact", "place"),
     "clip.bound": _parts("fact", "text", "actor"),
     "clip.unbound": _parts("fact", "text", "actor"),

@@ -85,6 +85,16 @@ class Source(StrEnum):
     OFFICER = "officer"
     CLERK = "clerk"
     CASE_SYSTEM = "case_system"
+    STATED = "stated"
+
+
+class Origin(StrEnum):
+    """What footage was made with that did not come by the dock, as stated; `inbox`: put into the watched folder."""
+
+    PHONE = "phone"
+    ROOM_CAMERA = "room_camera"
+    OTHER = "other"
+    INBOX = "inbox"
 
 
 class TimeTrust(StrEnum):

@@ -12,7 +12,16 @@ from station.actions.amend_many import Change
 from station.actions.disposal import Due
 from station.actions.receipt import Receipt, ReceiptClip, qr_svg
 from station.actions.shown_proof import ShownProof
-from station.api import amend_pages, disposal_pages, import_pages, pages, review_pages, station_pages, timeline
+from station.api import (
+    amend_pages,
+    disposal_pages,
+    import_pages,
+    pages,
+    review_pages,
+    station_pages,
+    timeline,
+    upload_pages,
+)
 from station.board import SlotBoard
 from station.catalogue import exports, retaining, review_lists, reviews, views
 from station.catalogue.timeline import Lane
@@ -24,6 +33,7 @@ from station.records.terms import EnforcementStage, NoneReason, Role, Sensitivit
 from station.state.searches import Search
 from station.state.sessions import SessionView
 from station.state.tokens import Scope, TokenView
+from station.state.uploads import InboxView, UploadView
 
 STAGES = tuple(stage.value for stage in EnforcementStage)
 REASONS = tuple(reason.value for reason in NoneReason)
@@ -550,6 +560,58 @@ IMPORTED = (
     importing.Planned(4, "unchanged", "陈静 · chenjing"),
     importing.Planned(5, "refused", "李四 · 李四", problem="login_invalid"),
 )  # fmt: skip
+
+
+def upload(name: str, state: str, received: int, **values: Any) -> upload_pages.UploadLine:
+    made = UploadView(
+        "u-" + name,
+        "lifang",
+        "执法一队",
+        "{}",
+        values.pop("origin", "phone"),
+        name,
+        1_240_000_000,
+        None,
+        "ab" * 32,
+        values.pop("device", ""),
+        "店主 王某",
+        "",
+        None,
+        None,
+        None,
+        "2026-11-20T08:00:00.000000Z",
+        "2026-11-20T08:00:00.000000Z",
+        state=state,
+        **values,
+    )
+    return upload_pages.UploadLine(made, received, "2026-11-27T08:00:00.000000Z")
+
+
+UPLOADS = upload_pages.UploadsPage(
+    lines=(
+        upload(
+            "询问室2_20261120_083000_20261120_093000_非常长的文件名.mp4",
+            "receiving",
+            412_000_000,
+            origin="room_camera",
+            device="询问室 2",
+        ),
+        upload("VID_20261119.mp4", "taking", 1_240_000_000, problem="no_space"),
+        upload("VID_20261118.mp4", "taken", 1_240_000_000, clip="c01", device="王某的手机"),
+        upload("VID_20261118 (1).mp4", "held", 1_240_000_000, clip="c01"),
+        upload("笔录.pdf", "refused", 1_240_000_000, problem="not_media", origin="other"),
+        upload("VID_20261117.mp4", "refused", 1_240_000_000, problem="digest_differs"),
+    ),
+    origins=("phone", "room_camera", "other"),
+    officers=PEOPLE,
+    most_bytes=64_000_000_000,
+    days=7,
+    inbox="/srv/inbox",
+    files=(
+        InboxView("讯问室/20261120.mp4", 88_000_000, "1", "new", None, "c01", "2026-11-20T08:00:00.000000Z"),
+        InboxView("notes.txt", 400, "1", "skipped", "not_media", None, "2026-11-20T08:00:00.000000Z"),
+    ),
+)
 NUMBERED = (
     importing.Planned(
         2,
@@ -753,6 +815,9 @@ PAGES: dict[str, Shown] = {
     "people": Shown("people.html", pages.PeoplePage(PEOPLE, tuple(role.value for role in Role), ("officer", "auxiliary", "staff"), "console", "https://127.0.0.1:8470/welcome/3f9a8c7d6e5b4a39281706f5e4d3c2b1", "张伟"), ADMIN, "/people"),
     "people/import": Shown("import.html", import_pages.ImportPage("people", importing_people.COLUMNS, importing_people.REQUIRED, problem="csv_header"), ADMIN, "/people/import"),
     "people/import/look": Shown("import.html", import_pages.ImportPage("people", importing_people.COLUMNS, importing_people.REQUIRED, IMPORTED, {"new": 1, "changed": 1, "unchanged": 1, "refused": 1}, "x", "y", "password"), ADMIN, "/people/import"),
+    "uploads": Shown("uploads.html", UPLOADS, CLERK, "/uploads"),
+    "uploads/rows": Shown("upload_rows.html", UPLOADS, CLERK, "/uploads"),
+    "uploads/empty": Shown("uploads.html", replace(UPLOADS, lines=(), files=(), inbox=None), CLERK, "/uploads"),
     "cases/import/look": Shown("import.html", import_pages.ImportPage("cases", importing_cases.COLUMNS, importing_cases.REQUIRED, NUMBERED, {"new": 1, "changed": 1, "unchanged": 1, "refused": 1}, "x", "y"), CLERK, "/cases/import"),
     "recorders/import": Shown("import.html", import_pages.ImportPage("recorders", importing_recorders.COLUMNS, importing_recorders.REQUIRED, RECORDERS_IMPORTED, {"new": 1}), ADMIN, "/recorders/import"),
     "recorders": Shown("recorders.html", pages.RecordersPage(RECORDERS, PEOPLE, quarantine=QUARANTINE), ADMIN, "/recorders"),

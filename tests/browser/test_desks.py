@@ -1,9 +1,11 @@
 """What people do, in a real Chromium against a real station: log in, tag, filter, watch, verify, switch language."""
 
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, StorageState, expect
+from playwright.sync_api import Page, Route, StorageState, expect
 
 from tests.browser.conftest import CASE_NUMBER, PASSWORD, Served
 
@@ -370,3 +372,57 @@ def test_no_page_is_wider_than_its_window(browse: Callable[..., Page], served: S
         for width in (360, 390, 768, 1366, 1920):
             page.set_viewport_size({"width": width, "height": 800})
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{path} at {width}"
+
+
+def film(path: Path, size: int) -> Path:
+    """Make a film of a given size: what players pass over (a `free` box, ISO/IEC 14496-12, 8.1.2) follows it."""
+    source = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=1"]
+    subprocess.run(["ffmpeg", "-v", "error", *source, "-pix_fmt", "yuv420p", path], check=True)
+    rest = size - path.stat().st_size
+    with path.open("ab") as file:
+        file.write(rest.to_bytes(4, "big") + b"free" + bytes(rest - 8))
+    return path
+
+
+def test_an_upload_goes_on_after_a_broken_line_and_after_a_reload(
+    browse: Callable[..., Page], served: Served, tmp_path: Path
+) -> None:
+    piece = 4 * 1024 * 1024
+    sending = film(tmp_path / "询问室.mp4", 2 * piece + 100_000)
+    page = browse()
+    enter(page, served, "chen")
+    page.goto("/clips")
+    page.locator("a", has_text="其他来源").click()
+    page.locator("label.chip", has_text="场所监控").click()
+    page.fill("input[name=from_whom]", "店主 王某")
+    page.fill("input[name=collector_name]", "王某")
+    sent: list[int] = []
+    broken = 0
+
+    def pass_on(route: Route) -> None:
+        """Break the line twice when the second piece is sent: once it goes on by itself, once the page is closed."""
+        nonlocal broken
+        offset = int(route.request.headers.get("upload-offset", "0"))
+        if offset > 0 and broken < 2:
+            broken += 1
+            route.abort("connectionreset")
+            return
+        if route.request.method == "PATCH":
+            sent.append(offset)
+        route.continue_()
+
+    page.route("**/uploads/*", pass_on)
+    page.on("dialog", lambda dialog: dialog.accept())  # the page asks before it is left
+    page.locator("[data-files]").set_input_files(sending)
+    expect(page.locator(".sending [data-words]")).to_contain_text("2 秒后自动续传")
+    page.reload()
+    half = page.locator("[data-half]")
+    expect(half).to_contain_text("已收到 4.19 MB / 8.49 MB")
+    page.locator("[data-files]").set_input_files(sending)
+    row = page.locator("#upload-rows tbody tr", has_text=sending.name)
+    expect(row).to_contain_text("已入库", timeout=20_000)
+    assert sent == [0, piece, 2 * piece], "what had come was not sent again"
+    expect(page.locator(".sending li")).to_have_count(0)
+    row.locator("a").click()
+    expect(page.locator(".history")).to_contain_text("场所监控，提供人：店主 王某")
+    expect(page.locator(".badge", has_text="送交人陈述").first).to_be_visible()

@@ -16,6 +16,7 @@ from station.records.disposal_entries import DisposalProposed, DueClip, HoldPlac
 from station.records.docking_entries import ClipProbed, HolderIssued, HolderReturned
 from station.records.entries import Actor, Entry, Place, Proof, TimeRange
 from station.records.export_entries import ExportReason, ExportRequested
+from station.records.handing_entries import ClipHandedIn
 from station.records.log_entries import (
     AccessDenied,
     AccessListed,
@@ -38,6 +39,7 @@ from station.records.terms import (
     ClipStage,
     EnforcementStage,
     NoneReason,
+    Origin,
     Role,
     Sensitivity,
     Source,
@@ -119,6 +121,11 @@ def entries_about(clip: str, recorder: str) -> tuple[Entry, ...]:
             actor=ZHANG,
         ),
         ClipDisclaimed(fact=ClipDisclaimed.Fact(clip=clip, person="li"), actor=ZHANG),
+        ClipHandedIn(
+            fact=ClipHandedIn.Fact(clip=clip, handing="u1", origin=Origin.PHONE, told={"sha256": "ab" * 32}),
+            text=ClipHandedIn.Text(file_name="a.mp4", device="手机", from_whom="王某", note="自愿提供"),
+            actor=ZHANG,
+        ),
         ClipClassified(fact=ClipClassified.Fact(clip=clip, sensitivity=Sensitivity.PRIVACY), actor=ZHANG),
         TargetSubmitted(
             fact=TargetSubmitted.Fact(submission="u1", target="t1", clips=(clip,), log_size=1, act="penalty_ordinary"),

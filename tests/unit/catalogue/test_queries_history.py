@@ -15,6 +15,7 @@ from station.records import (
     docking_entries,
     erase_entries,
     export_entries,
+    handing_entries,
     log_entries,
     people_entries,
     recorder_entries,
@@ -24,7 +25,7 @@ from station.records.entries import Actor, Entry, Place
 from station.records.export_entries import ExportReason
 from station.records.reading import BadRange
 from station.records.registry import ENTRY_TYPES
-from station.records.terms import NoneReason, Sensitivity, Source, TargetKind
+from station.records.terms import NoneReason, Origin, Sensitivity, Source, TargetKind
 from tests.unit.catalogue.rows import NOON, Catalogue, at, viewer
 
 SHA = {"sha256": "0" * 64}
@@ -139,6 +140,13 @@ LINES: list[tuple[Entry, list[tuple[str, str]]]] = [
     (
         case_entries.ClipDisclaimed(fact=case_entries.ClipDisclaimed.Fact(clip="a", person="p")),
         [("clip:a", "clip.disclaimed")],
+    ),
+    (
+        handing_entries.ClipHandedIn(
+            fact=handing_entries.ClipHandedIn.Fact(clip="a", handing="u", origin=Origin.PHONE),
+            text=handing_entries.ClipHandedIn.Text(from_whom="x"),
+        ),
+        [("clip:a", "clip.handed_in")],
     ),
     (
         case_entries.ClipClassified(

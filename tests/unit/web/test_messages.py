@@ -25,6 +25,7 @@ from station.records.recording_list import Need, load_list
 from station.records.registry import ENTRY_TYPES
 from station.records.retention import load_rules
 from station.records.review_entries import ReviewPoint, Verdict
+from station.state import uploads
 from station.state.tokens import Scope
 from tests.unit.web import messages
 
@@ -37,6 +38,9 @@ _GROUPS: dict[str, Iterable[str]] = {
     "stage": terms.EnforcementStage,
     "sensitivity": terms.Sensitivity,
     "source": terms.Source,
+    "origin": terms.Origin,
+    "upload_state": (*uploads.UNFINISHED, "taken", "held", "refused"),
+    "upload_problem": ("digest_differs", "upload_lost"),
     "time_trust": terms.TimeTrust,
     "clip_stage": terms.ClipStage,
     "result": terms.FileResult,
