@@ -21,22 +21,25 @@ from station.acquire import inbox
 from station.acquire.account import Account, FileAccount
 from station.acquire.identify import Identity
 from station.actions import uploads as actions
-from station.catalogue import intake
+from station.catalogue import checks, intake
+from station.catalogue.documents import document_of_target
 from station.config import Home
 from station.custody import Custody
 from station.database import Database, Session
 from station.device.names import byte_name
 from station.digest import SHA256, new_id
-from station.errors import SourceError, StationError
+from station.errors import NoSpaceError, SourceError, StationError
 from station.evidence.opening import open_store
 from station.i18n import translator
 from station.ledger import log
 from station.pipeline import hand_in
 from station.records.case_entries import ClipAmended
+from station.records.document_entries import DocumentAdded
 from station.records.entries import Actor, Entry
 from station.records.handing_entries import ClipHandedIn
 from station.records.reading import EntrySeen
 from station.records.terms import FileResult, Origin, Source
+from station.stages import filing
 from station.stages.opening import Request
 from station.state import uploads
 from station.state.uploads import InboxView, UploadView
@@ -113,6 +116,9 @@ class Handing:
         if upload.sha256 and found != upload.sha256:
             self._end(upload, "refused", problem="digest_differs")
             return
+        if upload.target:
+            self._file(upload, path)
+            return
         if upload.state == "arrived":
             with self.database.write() as session:
                 held = intake.clip_of_unit(session, found, upload.unit)
@@ -127,6 +133,52 @@ class Handing:
         account = hand_in(self.home, self.database, self.custody, self._request(upload))
         line = next(iter(account.files), None)
         self._judge(upload, line, account)
+
+    def _file(self, upload: UploadView, path: Path) -> None:
+        """Take a document of a case into the vault and enter it; again after a crash, without entering it twice."""
+        kind = filing.kind_of(path)
+        if kind is None:
+            self._end(upload, "refused", problem="not_document")
+            return
+        with self.database.write() as session:
+            uploads.note(session, upload.upload, "taking", clock.now())
+        try:
+            kept = filing.keep(open_store(self.home), path, self.home.settings.further_digests)
+        except NoSpaceError:
+            self._wait(upload, "no_space")
+            return
+        actor = Actor.model_validate_json(upload.actor)
+        held: list[str] = []
+
+        def compose(session: Session) -> Sequence[Entry]:
+            known = document_of_target(session, upload.target, kept.sha256)
+            target = checks.target_kind(session, upload.target)
+            if known is not None or target is None:
+                held.extend([known] if known else [])
+                return ()
+            fact = DocumentAdded.Fact(
+                document=upload.upload,
+                target=upload.target,
+                target_kind=target,
+                digest={SHA256: kept.sha256, **kept.further},
+                size_bytes=kept.size_bytes,
+                kind=kind,
+                readback=kept.readback,
+                told={SHA256: upload.sha256} if upload.sha256 else {},
+            )
+            text = DocumentAdded.Text(
+                file_name=upload.name, modified_at=upload.modified_at, from_whom=upload.from_whom, note=upload.note
+            )
+            return (DocumentAdded(fact=fact, text=text, actor=actor),)
+
+        self.custody.append_from(compose)
+        self._end(upload, "taken" if held in ([], [upload.upload]) else "held")
+
+    def _wait(self, upload: UploadView, reason: str) -> None:
+        """Try an upload again later, with the reason on its sender's page."""
+        self._again[upload.upload] = clock.monotonic() + _RETRY_SECONDS
+        with self.database.write() as session:
+            uploads.note(session, upload.upload, "taking", clock.now(), problem=reason)
 
     def _request(self, upload: UploadView) -> Request:
         return Request(
@@ -145,9 +197,7 @@ class Handing:
         reason = (line.reason if line else None) or "unreadable"
         if reason in _PASSING:
             _logger.warning("upload waits", upload=upload.upload, reason=reason, problem=account.problem)
-            self._again[upload.upload] = clock.monotonic() + _RETRY_SECONDS
-            with self.database.write() as session:
-                uploads.note(session, upload.upload, "taking", clock.now(), problem=reason)
+            self._wait(upload, reason)
             return
         self._end(upload, "refused", problem=reason, clip=line.clip if line else None)
 

@@ -23,7 +23,7 @@ from station.actions.problems import ProblemError
 from station.catalogue import checks
 from station.catalogue.views import Viewer
 from station.config import Home
-from station.database import Database
+from station.database import Database, Session
 from station.digest import is_sha256, new_id
 from station.errors import ConflictError, NoSpaceError, NotFoundError, RequestError
 from station.records.entries import Actor
@@ -31,6 +31,9 @@ from station.records.terms import Origin
 from station.state import uploads
 from station.state.uploads import UploadView
 
+DOCUMENT_BYTES = 500_000_000
+# A case under review still gets documents; a matter that was resolved passes on to its case.
+TAKES_DOCUMENTS = ("open", "submitted")
 _NAME_BYTES = 200
 _AT_ONCE = 200
 _LINE_CHARACTERS = 200
@@ -39,7 +42,10 @@ _NOTE_CHARACTERS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is going to be sent, and what its bringer says of it; `modified_at` and `recorded_at` UTC text."""
+    """What is going to be sent, and what its bringer says of it; `modified_at` and `recorded_at` UTC text.
+
+    With `target` it is a document of that case, matter or task.
+    """
 
     name: str
     size_bytes: int
@@ -52,18 +58,20 @@ class Wanted:
     collector: str | None = None
     collector_name: str | None = None
     recorded_at: str | None = None
+    target: str = ""
 
 
 def begin(database: Database, home: Home, viewer: Viewer, actor: Actor, wanted: Wanted) -> UploadView:
     """Make room for an upload and return it.
 
     Raises ProblemError (upload_empty, upload_large, upload_many, digest_wrong, line_long, note_long, name_long,
-    person_unknown, time_invalid), NoSpaceError.
+    person_unknown, time_invalid, target_unknown, target_closed), NoSpaceError.
     """
     if wanted.size_bytes < 1:
         raise ProblemError("upload_empty", "The file is empty")
-    if wanted.size_bytes > home.settings.upload_bytes:
-        raise ProblemError("upload_large", f"The file has more than {home.settings.upload_bytes} bytes")
+    most = DOCUMENT_BYTES if wanted.target else home.settings.upload_bytes
+    if wanted.size_bytes > most:
+        raise ProblemError("upload_large", f"The file has more than {most} bytes")
     if wanted.sha256 and not is_sha256(wanted.sha256):
         raise ProblemError("digest_wrong", "That is no SHA-256")
     device, from_whom = _line(wanted.device), _line(wanted.from_whom)
@@ -89,6 +97,7 @@ def begin(database: Database, home: Home, viewer: Viewer, actor: Actor, wanted: 
         collector=wanted.collector,
         collector_name=wanted.collector_name,
         recorded_at=recorded_at,
+        target=wanted.target,
         created_at=now,
         changed_at=now,
     )
@@ -98,6 +107,8 @@ def begin(database: Database, home: Home, viewer: Viewer, actor: Actor, wanted: 
             state = checks.person_state(session, made.collector)
             if state is None or state.disabled:
                 raise ProblemError("person_unknown", "There is no open account of that person")
+        if made.target:
+            _require_target(session, viewer, made.target)
         under_way = uploads.list_in(session, uploads.UNFINISHED)
         if sum(each.person == viewer.person and each.state == "receiving" for each in under_way) >= _AT_ONCE:
             raise ProblemError("upload_many", f"{_AT_ONCE} uploads are unfinished already")
@@ -107,6 +118,14 @@ def begin(database: Database, home: Home, viewer: Viewer, actor: Actor, wanted: 
         path.touch(mode=0o660)
         uploads.add(session, made)
     return made
+
+
+def _require_target(session: Session, viewer: Viewer, target: str) -> None:
+    state = checks.target_state(session, viewer, target)
+    if state is None or not state.visible:
+        raise ProblemError("target_unknown", "There is no such case")
+    if state.status not in TAKES_DOCUMENTS:
+        raise ProblemError("target_closed", f"The {state.kind} {state.number!r} is {state.status}")
 
 
 def safe_name(name: str) -> str:

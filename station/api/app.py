@@ -36,6 +36,7 @@ from station.api.routes import (
     disposal,
     dock,
     dock_tagging,
+    documents,
     entrances,
     exports,
     importing,
@@ -80,6 +81,7 @@ _AREAS = (
     exports,
     disposal,
     uploads,
+    documents,
 )
 _STREAMS = frozenset({"GET /dock/events"})
 _logger = structlog.get_logger(__name__)

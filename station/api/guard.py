@@ -21,6 +21,7 @@ PIECE_BYTES = 32 * 1024 * 1024  # of an upload that is sent in pieces, and writt
 PROGRAMS = "/api/v1/"
 _logger = structlog.get_logger(__name__)
 
+_CSP = "content-security-policy"
 _POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -36,7 +37,7 @@ _POLICY = "; ".join(
     )
 )
 _HEADERS = {
-    "content-security-policy": _POLICY,
+    _CSP: _POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     # Not no-referrer: under it browsers send `Origin: null` with our own forms (Fetch standard, "append a request
@@ -158,7 +159,10 @@ def _is_address(name: str) -> bool:
 def add_headers(headers: MutableHeaders, scope: Scope) -> None:
     """Add the security headers to an answer; also called for the one answer that is made outside of the guard."""
     for name, value in _HEADERS.items():
-        headers[name] = value
+        if name == _CSP:
+            headers.setdefault(name, value)  # what others made is sent under a stricter one
+        else:
+            headers[name] = value
     headers.setdefault("cache-control", "no-store")
     if scope["scheme"] == "https":
         headers["strict-transport-security"] = "max-age=31536000"

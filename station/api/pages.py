@@ -15,6 +15,7 @@ from station.actions.receipt import Receipt
 from station.actions.shown_proof import ShownProof
 from station.api.disposal_pages import HoldingView
 from station.api.timeline import DayStrip
+from station.api.upload_pages import DocumentsPage
 from station.board import SlotBoard
 from station.catalogue.exports import ExportRow
 from station.catalogue.reviews import SubmissionView
@@ -425,6 +426,7 @@ class CasePage:
     can_verify: bool = False
     holding: HoldingView = field(default_factory=HoldingView)
     submissions: tuple[SubmissionView, ...] = ()
+    documents: DocumentsPage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,8 @@ POLICIES: dict[str, Policy] = {
     "POST /cases/import/confirm": _roles(*_OPENING),
     "GET /cases/{target}": _roles(*_SEEING, subject=Subject.TARGET),
     "GET /reviews": _roles(*_REVIEWING),
+    "GET /cases/{target}/documents": _roles(*_REVIEWING, subject=Subject.TARGET),
+    "GET /cases/{target}/documents/{document}": _roles(*_REVIEWING, subject=Subject.TARGET),
     "GET /cases/{target}/submit": _roles(Role.HANDLER, subject=Subject.TARGET),
     "POST /cases/{target}/submit": _roles(Role.HANDLER, subject=Subject.TARGET),
     "GET /cases/{target}/submissions/{submission}": _roles(*_REVIEWING, subject=Subject.TARGET),

@@ -194,6 +194,12 @@ def target_state(session: Session, viewer: Viewer, target: str) -> TargetState |
     return _target(session, viewer, session.get(Target, target))
 
 
+def target_kind(session: Session, target: str) -> TargetKind | None:
+    """Return what kind of target that is, None when there is none of that id."""
+    row = session.get(Target, target)
+    return None if row is None else TargetKind(row.kind)
+
+
 def target_by_number(session: Session, viewer: Viewer, kind: TargetKind, folded: str) -> TargetState | None:
     """Return the target of a kind with that folded number, whoever may see it."""
     rows = select(Target).where(Target.kind == kind.value, Target.folded == folded).order_by(Target.opened_at)

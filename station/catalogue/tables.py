@@ -15,7 +15,7 @@ from sqlmodel import Field, SQLModel
 
 from station.database import strict_columns
 
-PROJECTION_VERSION = 6
+PROJECTION_VERSION = 7
 metadata = MetaData()
 
 
@@ -299,6 +299,24 @@ class Target(Table, table=True):
     into: str | None = None
     opened_at: str
     submitted_at: str | None = None
+
+
+class Document(Table, table=True):
+    """A document of a target: `kind` by its first bytes; its name, own time, giver and note as stated."""
+
+    __tablename__: ClassVar[Any] = "catalogue_document"
+    document: str = Field(primary_key=True)
+    seq: int = Field(unique=True)
+    target: str = Field(index=True)
+    sha256: str = Field(index=True)
+    size_bytes: int
+    kind: str
+    file_name: str
+    modified_at: str | None
+    from_whom: str
+    note: str
+    added_at: str
+    added_by: str | None
 
 
 class Submission(Table, table=True):

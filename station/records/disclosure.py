@@ -63,6 +63,7 @@ DISCLOSED: Final[Mapping[str, Rule]] = {
     "hold.placed": _parts("fact"),
     "hold.lifted": _parts("fact"),
     "target.opened": _own("fact", "names", "actor"),
+    "document.added": _own("fact", "text", "actor"),
     "target.resolved": _own("fact", "actor"),
     "target.submitted": _own("fact", "actor"),
     "clip.submitted": _own("fact", "people", "place", "names", "text"),

@@ -89,12 +89,16 @@ class Source(StrEnum):
 
 
 class Origin(StrEnum):
-    """What footage was made with that did not come by the dock, as stated; `inbox`: put into the watched folder."""
+    """What footage was made with that did not come by the dock, as stated; `inbox`: put into the watched folder.
+
+    `document`: no footage, but a document of a case.
+    """
 
     PHONE = "phone"
     ROOM_CAMERA = "room_camera"
     OTHER = "other"
     INBOX = "inbox"
+    DOCUMENT = "document"
 
 
 class TimeTrust(StrEnum):

@@ -249,6 +249,7 @@ class Upload(Table, table=True):
 
     `actor` is who sends it, as JSON; `sha256` what the browser computed, "" for nothing; `modified_at` the file's own
     time there; `collector`, `collector_name` and `recorded_at` as stated; `problem` a code, `clip` what it became.
+    `target` the case that it is a document of, "" for a recording.
     """
 
     __tablename__: ClassVar[Any] = "state_upload"
@@ -258,6 +259,7 @@ class Upload(Table, table=True):
     unit: str
     actor: str
     origin: str
+    target: str = ""
     name: str
     size_bytes: int
     modified_at: str | None = None

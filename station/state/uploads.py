@@ -40,6 +40,7 @@ class UploadView:
     state: str = "receiving"
     problem: str | None = None
     clip: str | None = None
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,10 @@ def get(session: Session, upload: str) -> UploadView | None:
     return None if row is None else _view(row)
 
 
-def list_own(session: Session, person: str, limit: int = 200) -> tuple[UploadView, ...]:
-    """Return a person's uploads, the newest first."""
-    query = select(Upload).where(Upload.person == person).order_by(col(Upload.created_at).desc(), col(Upload.upload))
+def list_own(session: Session, person: str, target: str = "", limit: int = 200) -> tuple[UploadView, ...]:
+    """Return a person's uploads of recordings, or of a target's documents, the newest first."""
+    own = select(Upload).where(Upload.person == person, Upload.target == target)
+    query = own.order_by(col(Upload.created_at).desc(), col(Upload.upload))
     return tuple(_view(row) for row in session.exec(query.limit(limit)).all())
 
 

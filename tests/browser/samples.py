@@ -24,6 +24,7 @@ from station.api import (
 )
 from station.board import SlotBoard
 from station.catalogue import exports, retaining, review_lists, reviews, views
+from station.catalogue.documents import DocumentView
 from station.catalogue.timeline import Lane
 from station.config import Home, Settings
 from station.records.recording_list import StageState, load_list
@@ -612,6 +613,20 @@ UPLOADS = upload_pages.UploadsPage(
         InboxView("notes.txt", 400, "1", "skipped", "not_media", None, "2026-11-20T08:00:00.000000Z"),
     ),
 )
+DOCUMENTS = upload_pages.DocumentsPage(
+    target="case1",
+    documents=(
+        DocumentView("x1", "case1", "9f" * 32, 2_412_000, "pdf", "现场检查笔录（2026年11月20日）.pdf", "2026-11-20T02:00:00.000000Z", "店主 王某", "当事人已签字", "2026-11-20T08:00:00.000000Z", "李芳"),
+        DocumentView("x2", "case1", "1c" * 32, 812_000, "jpeg", "IMG_20261120_101530_非常长的文件名_一号摊位占道经营全景.jpg", None, "", "", "2026-11-20T08:01:00.000000Z", "李芳"),
+    ),
+    lines=(
+        upload("送达回证.pdf", "receiving", 412_000_000, origin="document", target="case1"),
+        upload("合同.docx", "refused", 1_240_000_000, origin="document", target="case1", problem="not_document"),
+    ),
+    may_add=True,
+    most_bytes=500_000_000,
+    days=7,
+)  # fmt: skip
 NUMBERED = (
     importing.Planned(
         2,
@@ -805,7 +820,8 @@ PAGES: dict[str, Shown] = {
     "export-refused": Shown("export.html", pages.ExportPage(export_view(REFUSED), can_open_case=True), HANDLER, "/exports/x"),
     "export-state": Shown("export_state.html", pages.ExportPage(export_view(APPROVED, pages.JobView(None, "running", "files", 430)), ()), CLERK, "/exports/x"),
     "case-asking": Shown("case.html", pages.CasePage(views.TargetDetail(CASE, (ROWS[0], ROWS[5]), history(), {}), True, False, False, POSTERS, exports=EXPORT_VIEWS[1:], can_ask=True, export_reasons=("court", "reconsideration", "transfer", "review", "supervision", "other"), export_problem="reason_missing", can_verify=True, holding=HOLDABLE), HANDLER, "/cases/case1"),
-    "case": Shown("case.html", pages.CasePage(views.TargetDetail(CASE, (ROWS[0], ROWS[5], ROWS[6], ROWS[10]), history(), {"c01": ("place",), "c07": ("time", "proves")}), True, True, True, POSTERS, can_verify=True, holding=HOLDABLE), HANDLER, "/cases/case1"),
+    "case": Shown("case.html", pages.CasePage(views.TargetDetail(CASE, (ROWS[0], ROWS[5], ROWS[6], ROWS[10]), history(), {"c01": ("place",), "c07": ("time", "proves")}), True, True, True, POSTERS, can_verify=True, holding=HOLDABLE, documents=DOCUMENTS), HANDLER, "/cases/case1"),
+    "case-documents": Shown("case.html", pages.CasePage(views.TargetDetail(MATTER, (), ()), False, True, True, POSTERS, (CASE,), documents=replace(DOCUMENTS, purpose=True, lines=(), may_add=False)), CLERK, "/cases/matter1"),
     "case-held": Shown("case.html", pages.CasePage(views.TargetDetail(SUBMITTED, ROWS[:2], history(), {}), False, False, False, POSTERS, can_verify=True, holding=HELD_CASE), APPROVER, "/cases/case2"),
     "matter": Shown("case.html", pages.CasePage(views.TargetDetail(MATTER, (), ()), False, True, True, POSTERS, (CASE,)), CLERK, "/cases/matter1"),
     "ledger": Shown("ledger.html", pages.LedgerPage(1893, "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
@@ -817,6 +833,7 @@ PAGES: dict[str, Shown] = {
     "people/import/look": Shown("import.html", import_pages.ImportPage("people", importing_people.COLUMNS, importing_people.REQUIRED, IMPORTED, {"new": 1, "changed": 1, "unchanged": 1, "refused": 1}, "x", "y", "password"), ADMIN, "/people/import"),
     "uploads": Shown("uploads.html", UPLOADS, CLERK, "/uploads"),
     "uploads/rows": Shown("upload_rows.html", UPLOADS, CLERK, "/uploads"),
+    "case-documents/rows": Shown("document_rows.html", DOCUMENTS, CLERK, "/cases/case1/documents"),
     "uploads/empty": Shown("uploads.html", replace(UPLOADS, lines=(), files=(), inbox=None), CLERK, "/uploads"),
     "cases/import/look": Shown("import.html", import_pages.ImportPage("cases", importing_cases.COLUMNS, importing_cases.REQUIRED, NUMBERED, {"new": 1, "changed": 1, "unchanged": 1, "refused": 1}, "x", "y"), CLERK, "/cases/import"),
     "recorders/import": Shown("import.html", import_pages.ImportPage("recorders", importing_recorders.COLUMNS, importing_recorders.REQUIRED, RECORDERS_IMPORTED, {"new": 1}), ADMIN, "/recorders/import"),

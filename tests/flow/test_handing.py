@@ -12,8 +12,9 @@ from structlog.testing import capture_logs
 
 from station import clock
 from station.acquire.inbox import Stability, Still, look
-from station.actions import uploads
+from station.actions import targets, uploads
 from station.actions.uploads import Receiving, Wanted
+from station.catalogue.documents import list_documents
 from station.catalogue.views import Viewer
 from station.config import Home
 from station.custody import Custody
@@ -22,10 +23,11 @@ from station.handing import Handing
 from station.ledger import log
 from station.records.case_entries import ClipAmended
 from station.records.docking_entries import ClipIngested, DockingStarted
+from station.records.document_entries import DocumentAdded
 from station.records.entries import Actor, Entry
 from station.records.handing_entries import ClipHandedIn
 from station.records.registry import read_entry
-from station.records.terms import Origin, Source
+from station.records.terms import Origin, Source, TargetKind
 from station.state import uploads as state
 from station.state.tables import create_tables
 from station.state.uploads import UploadView
@@ -44,13 +46,23 @@ class Desk:
         self.home, self.database, self.custody = home, database, custody
 
     def send(self, data: bytes, name: str = "手机视频.mp4", **said: str | None) -> UploadView:
-        wanted = Wanted(name, len(data), Origin.PHONE, **said)  # type: ignore[arg-type]
+        origin = Origin.DOCUMENT if "target" in said else Origin.PHONE
+        wanted = Wanted(name, len(data), origin, **said)  # type: ignore[arg-type]
         upload = uploads.begin(self.database, self.home, CLERK, ACTOR, wanted)
         with Receiving(self.home, upload, 0) as receiving:
             receiving.write(data)
             assert receiving.finish()
         uploads.mark_arrived(self.database, upload)
         return upload
+
+    def case(self) -> str:
+        """Open a case of the clerk's unit."""
+        wanted = targets.NewTarget(TargetKind.CASE, "冀石城罚〔2026〕9号", "占道", ())
+        return targets.open_target(self.custody, self.home, CLERK, ACTOR, wanted)
+
+    def add(self, target: str, data: bytes, name: str = "笔录.pdf") -> UploadView:
+        """Send a document of a case."""
+        return self.send(data, name, target=target)
 
     def take_in(self) -> None:
         handing = Handing(self.home, self.database, self.custody)
@@ -172,6 +184,72 @@ def test_a_half_upload_that_nobody_went_on_with_is_removed_with_a_line_in_the_lo
             ("half upload removed", 4)
         ]
         assert list(desk.home.uploads.iterdir()) == []
+
+
+PDF = b"%PDF-1.7\n" + b"inspection record " * 9000
+
+
+def test_a_document_is_kept_and_sealed_with_its_case_once(station: Station) -> None:
+    with desk_at(station) as desk:
+        target = desk.case()
+        upload = desk.send(PDF, "笔录.pdf", target=target, note="现场检查笔录", sha256=sha256(PDF).hexdigest())
+        again = desk.add(target, PDF, "again.pdf")
+        desk.take_in()
+        assert (desk.now(upload).state, desk.now(again).state) == ("taken", "held")
+        (added,) = [entry for entry in desk.entries() if isinstance(entry, DocumentAdded)]
+        assert (added.fact.document, added.fact.target, added.fact.kind) == (upload.upload, target, "pdf")
+        assert added.fact.digest["sha256"] == sha256(PDF).hexdigest() == added.fact.told["sha256"]
+        assert added.text is not None and (added.text.file_name, added.text.note) == ("笔录.pdf", "现场检查笔录")
+        with desk.database.read() as session:
+            (found,) = list_documents(session, CLERK, target)
+            assert (found.document, found.size_bytes) == (upload.upload, len(PDF))
+            assert list_documents(session, Viewer("chen", frozenset({"officer"}), "一大队"), target) == ()
+    path = station.store.path(sha256(PDF).hexdigest())
+    assert path.read_bytes() == PDF and path.stat().st_mode & 0o777 == 0o440
+    assert station.verify()["code"] == 0
+    path.unlink()
+    assert station.verify()["code"] != 0, "the vault is checked for documents, too"
+
+
+def test_a_crash_between_keeping_a_document_and_ending_its_upload_is_made_good(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with desk_at(station) as desk:
+        upload = desk.add(desk.case(), PDF)
+        with monkeypatch.context() as patched:
+            patched.setattr(Handing, "_end", die)
+            with pytest.raises(KeyboardInterrupt):
+                desk.take_in()
+        desk.take_in()
+        assert (desk.now(upload).state, desk.count(DocumentAdded)) == ("taken", 1)
+
+
+def test_what_is_no_document_is_refused_whatever_its_name_says(station: Station) -> None:
+    with desk_at(station) as desk:
+        upload = desk.add(desk.case(), b"<script>alert(1)</script>", "photo.jpg")
+        desk.take_in()
+        assert (desk.now(upload).state, desk.now(upload).problem) == ("refused", "not_document")
+        assert desk.count(DocumentAdded) == 0
+
+
+def test_the_documents_of_a_matter_follow_it_into_its_case(station: Station) -> None:
+    with desk_at(station) as desk:
+        wanted = targets.NewTarget(TargetKind.MATTER, "", "占道", ())
+        matter = targets.open_target(desk.custody, desk.home, CLERK, ACTOR, wanted)
+        desk.add(matter, PDF)
+        later = desk.add(matter, PDF + b"later")
+        desk.take_in()
+        case = targets.resolve_matter(
+            desk.custody, desk.home, CLERK, ACTOR, matter, outcome="numbered", into=None, number="A-1", title="占道"
+        )
+        assert case is not None and desk.now(later).state == "taken"
+        with desk.database.read() as session:
+            assert len(list_documents(session, CLERK, case)) == 2
+            assert list_documents(session, CLERK, matter) == ()
+    assert station.verify()["code"] == 0, "the catalogue is as a rebuild makes it"
 
 
 def test_files_in_the_watched_folder_are_taken_in_once_they_lie_still(

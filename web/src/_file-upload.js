@@ -219,7 +219,7 @@ class FileUpload extends HTMLElement {
   async look() {
     clearTimeout(this.timer);
     try {
-      const answer = await fetch("/uploads/rows", { cache: "no-store", headers: { "HX-Request": "true" } });
+      const answer = await fetch(this.dataset.rows, { cache: "no-store", headers: { "HX-Request": "true" } });
       if (answer.ok) this.rows.innerHTML = await answer.text();
     } catch {
       // The next look tells.

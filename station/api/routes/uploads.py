@@ -103,7 +103,10 @@ def _wanted(request: Request) -> Wanted:
     origin = choice(told.get("origin", ""), Origin)
     if not (size.isascii() and size.isdigit()) or len(size) > 18:
         raise ProblemError("invalid", "The length of an upload is told beforehand")
-    if origin not in _ORIGINS:
+    target = told.get("target", "")
+    if target:
+        origin = Origin.DOCUMENT
+    elif origin not in _ORIGINS:
         raise ProblemError("origin_missing", "What it was made with was not chosen")
     return Wanted(
         name=told.get("filename", ""),
@@ -116,6 +119,7 @@ def _wanted(request: Request) -> Wanted:
         note=told.get("note", ""),
         collector=told.get("collector") or None,
         collector_name=" ".join(told.get("collector_name", "").split()) or None,
+        target=target,
         recorded_at=utc_time(told.get("recorded_at", ""), station_of(request).home.zone),
     )
 

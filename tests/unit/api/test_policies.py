@@ -96,6 +96,8 @@ EXPECTED = {
     "GET /cases/{target}/submit": "handler",
     "POST /cases/{target}/submit": "handler",
     "GET /cases/{target}/submissions/{submission}": REVIEWING,
+    "GET /cases/{target}/documents": REVIEWING,
+    "GET /cases/{target}/documents/{document}": REVIEWING,
     "POST /cases/{target}/submissions/{submission}/verify": REVIEWING,
     "POST /cases/{target}/submissions/{submission}/opinion": "reviewer",
     "GET /cases/{target}/change/{clip}": "clerk",

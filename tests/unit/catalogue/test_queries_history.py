@@ -13,6 +13,7 @@ from station.records import (
     case_entries,
     disposal_entries,
     docking_entries,
+    document_entries,
     erase_entries,
     export_entries,
     handing_entries,
@@ -149,6 +150,21 @@ LINES: list[tuple[Entry, list[tuple[str, str]]]] = [
         [("clip:a", "clip.handed_in")],
     ),
     (
+        document_entries.DocumentAdded(
+            fact=document_entries.DocumentAdded.Fact(
+                document="x",
+                target="t",
+                target_kind=TargetKind.CASE,
+                digest=SHA,
+                size_bytes=10,
+                kind="pdf",
+                readback="direct",
+            ),
+            text=document_entries.DocumentAdded.Text(file_name="笔录.pdf", from_whom="x", note="n"),
+        ),
+        [("case:t", "document.added")],
+    ),
+    (
         case_entries.ClipClassified(
             fact=case_entries.ClipClassified.Fact(clip="a", sensitivity=Sensitivity.PRIVACY),
             text=case_entries.ClipClassified.Text(reason="未成年人"),
@@ -272,6 +288,7 @@ LINES: list[tuple[Entry, list[tuple[str, str]]]] = [
     ),
 ]
 WITHOUT_LINES = {
+    document_entries.DocumentOpened,
     disposal_entries.DisposalApproved,
     disposal_entries.DisposalRefused,
     disposal_entries.DisposalCompleted,

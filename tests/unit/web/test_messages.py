@@ -21,6 +21,7 @@ from station.config import SettingSource
 from station.i18n import LOCALES, translator
 from station.ledger.findings import MESSAGES
 from station.records import terms
+from station.records.document_entries import DocumentKind
 from station.records.recording_list import Need, load_list
 from station.records.registry import ENTRY_TYPES
 from station.records.retention import load_rules
@@ -40,7 +41,8 @@ _GROUPS: dict[str, Iterable[str]] = {
     "source": terms.Source,
     "origin": terms.Origin,
     "upload_state": (*uploads.UNFINISHED, "taken", "held", "refused"),
-    "upload_problem": ("digest_differs", "upload_lost"),
+    "upload_problem": ("digest_differs", "upload_lost", "not_document"),
+    "document_kind": get_args(DocumentKind),
     "time_trust": terms.TimeTrust,
     "clip_stage": terms.ClipStage,
     "result": terms.FileResult,
