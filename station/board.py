@@ -20,6 +20,7 @@ SlotState = Literal[
     "unlocking", "reading", "copying", "finishing", "erasing", "done", "partly", "failed", "quarantined"
 ]
 _ACTIVE: frozenset[SlotState] = frozenset({"unlocking", "reading", "copying", "finishing", "erasing"})
+NO_SLOT = 0  # of a docking that is at no slot, and on no board
 _INTERVAL_SECONDS = 0.2
 _RATE_OVER_SECONDS = 3.0
 

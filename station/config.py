@@ -121,6 +121,19 @@ class Settings(BaseModel):
     hook_certificates: str = Field(
         default="", description="PEM file with roots for these hosts, beside those of the system"
     )
+    upload_bytes: int = Field(
+        default=64_000_000_000, ge=1, description="largest recording that may be uploaded from a browser"
+    )
+    upload_days: int = Field(default=7, ge=1, le=365, description="how long a half upload is kept for going on")
+    inbox: str = Field(
+        default="", description="watched folder: recordings that are put into it are taken in; empty: none"
+    )
+    inbox_settle_seconds: float = Field(
+        default=20, ge=1, description="how long a file in the watched folder must stay as it is before it is taken in"
+    )
+    inbox_delete: bool = Field(
+        default=False, description="delete a file from the watched folder once it is taken in and read back"
+    )
     exports: str = Field(default="", description="folder of the court packages made; empty: <home>/exports")
     export_disks: str = Field(
         default="/media", description="packages may also be written to disks mounted below this folder; empty: to none"
@@ -195,6 +208,11 @@ class Home:
     def exports(self) -> Path:
         """Court packages that were made, a folder each, until somebody fetched them."""
         return Path(self.settings.exports) if self.settings.exports else self.root / "exports"
+
+    @property
+    def uploads(self) -> Path:
+        """What browsers are sending, a folder each, until it is taken in."""
+        return self.root / "uploads"
 
     @property
     def run(self) -> Path:

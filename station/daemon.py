@@ -56,8 +56,7 @@ def supervise(home: Home, ready: Callable[[], None], logs: Path | None = None) -
     Their messages go to stderr, or with `logs` to a file each in that folder. Returns the exit code.
     """
     stop = _stop_on_signals()
-    # A demonstration has a virtual recorder; it leaves alone what is plugged into this machine.
-    children = [_Child(name) for name in _PROCESSES if not (home.settings.demo and name == "watch")]
+    children = [_Child(name) for name in _PROCESSES]
     told = False
     changed = home.run / SETTINGS_CHANGED
     changed.unlink(missing_ok=True)
@@ -197,9 +196,14 @@ def run_develop(home: Home, *, once: bool) -> None:
 
 
 def run_watch(home: Home) -> None:
-    """Attend to the recorders at the dock until stopped; raises SignerRefusedError if a witness knows another log."""
-    from station import dock
+    """Attend to the recorders at the dock, and take in what comes otherwise, until stopped.
+
+    A demonstration has a virtual recorder; it leaves alone what is plugged into this machine. Raises
+    SignerRefusedError if a witness knows another log.
+    """
+    from station import dock, handing
     from station.actions.anchors import check_start
+    from station.state.tables import create_tables
 
     _end_with_supervisor()
     faulthandler.register(signal.SIGUSR1)  # says in the log where every slot's thread stands
@@ -207,7 +211,19 @@ def run_watch(home: Home) -> None:
     keep_projection(database)
     custody = Custody(home, database)
     check_start(home, database, custody)
-    dock.run(home, database, custody, _stop_on_signals())
+    create_tables(database)
+    stop = _stop_on_signals()
+    taking = threading.Thread(target=handing.run, args=(home, database, custody, stop), name="handing")
+    taking.start()
+    try:
+        if home.settings.demo:
+            notify.tell_ready("waiting for uploads")
+            stop.wait()
+        else:
+            dock.run(home, database, custody, stop)
+    finally:
+        stop.set()
+        taking.join()
 
 
 def run_tend(home: Home, names: Sequence[str] = (), *, once: bool = False) -> bool:

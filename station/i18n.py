@@ -39,6 +39,7 @@ _CODED_PARAMS: Final = {
     "outcome": "outcome",
     "playable": "playable",
     "source_kind": "source_kind",
+    "origin": "origin",
     "export_reason": "export_reason",
     "verdict": "verdict",
     "field": "field",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from station.acquire.account import Account
 from station.acquire.identify import QuarantinedError
 from station.acquire.listing import gather
-from station.board import SlotBoard, slot_meter
+from station.board import NO_SLOT, SlotBoard, slot_meter
 from station.config import Home
 from station.custody import Custody
 from station.database import Database
@@ -43,6 +43,15 @@ def dock(
         account = take_in(database, custody, card)
         show_end(meter, (account,))
     return account
+
+
+def hand_in(home: Home, database: Database, custody: Custody, request: Request) -> Account:
+    """Take a folder in that did not come by the dock: as a docking, but at no slot. Raises what `dock` raises."""
+    with (
+        slot_meter(home.run / "handing", NO_SLOT, 1, lambda _line: None) as meter,
+        open_card(home, request, meter) as card,
+    ):
+        return take_in(database, custody, card)
 
 
 def attend(attending: "Attending", profiles: "dict[str, Profile]") -> None:
@@ -78,6 +87,8 @@ def take_in(database: Database, custody: Custody, card: OpenCard) -> Account:
     reading, arrival = card.reading, card.request.arrival
     custody.seal()  # before anything else is done: a log that was rolled back takes nothing more
     listing = gather(reading.list())
+    if card.request.accepts is not None:
+        listing.keep(card.request.accepts)
     listing.number_from(arrival.first_volume if arrival else 0)
     if arrival is not None:
         profile = arrival.choose(listing.labels())

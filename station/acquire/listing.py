@@ -1,6 +1,6 @@
 """The whole of what a reader listed, gathered before anything is decided."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from station.records.reading import EntrySeen, Fault, Listed, VolumeSeen
@@ -29,6 +29,10 @@ class Listing:
         if first_volume:
             self.volumes = [each.model_copy(update={"volume": each.volume + first_volume}) for each in self.volumes]
             self.entries = [each.model_copy(update={"volume": each.volume + first_volume}) for each in self.entries]
+
+    def keep(self, accepts: Callable[[EntrySeen], bool]) -> None:
+        """Pass over what a folder holds that is not to be taken in yet, as if it were not there."""
+        self.entries = [entry for entry in self.entries if accepts(entry)]
 
     def labels(self) -> list[str | None]:
         """Return the volumes' labels."""

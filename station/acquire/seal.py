@@ -43,7 +43,7 @@ def recorder_entry(recorder: str, profile: Profile, identity: Identity, unit: st
 
 
 def start_entry(
-    account: Account, profile: Profile, listing: Listing, reading: Reading, *, slot: int, actor: Actor
+    account: Account, profile: Profile, listing: Listing, reading: Reading, *, slot: int | None, actor: Actor
 ) -> DockingStarted:
     """Return the entry of a docking's start: what was opened, by what, and which file systems were found."""
     volumes = tuple(

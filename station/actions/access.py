@@ -25,7 +25,7 @@ CLIPS_AN_ENTRY = 500  # far below the 64 KiB of a payload
 # A page sent just before its window ends still gets the posters it was sent for.
 POSTER_LIFE = looks.WINDOW + timedelta(minutes=15)
 _REFUSALS_A_MINUTE = 60
-_PURPOSE_CHARACTERS = 500
+PURPOSE_CHARACTERS = 500
 
 
 def needs_purpose(session: Session, viewer: Viewer, clip: str) -> bool:
@@ -43,8 +43,8 @@ def open_clip(
     """
     public_id = _session(actor)
     purpose = " ".join((purpose or "").split()) or None
-    if len(purpose or "") > _PURPOSE_CHARACTERS:
-        raise ProblemError("purpose_long", f"A purpose has {_PURPOSE_CHARACTERS} characters at most")
+    if len(purpose or "") > PURPOSE_CHARACTERS:
+        raise ProblemError("purpose_long", f"A purpose has {PURPOSE_CHARACTERS} characters at most")
     with database.read() as session:
         held = looks.ticket(session, public_id, clip, clock.now())
         demanded = needs_purpose(session, viewer, clip)

@@ -13,6 +13,7 @@ import structlog
 from station.actions.backups import known_backups
 from station.actions.disposal import count_due
 from station.actions.erasure import clear_backups
+from station.catalogue.documents import document_digests
 from station.catalogue.retaining import disposals, living_digests
 from station.config import Home
 from station.custody import Custody, check_parts
@@ -91,7 +92,7 @@ def _dispose(home: Home, database: Database, custody: Custody, store: LocalStore
     for sha256 in sorted(under.digests):
         # In a transaction that excludes who appends: no clip with these bytes can be entered meanwhile.
         with database.write() as session:
-            living = bool(living_digests(session, [sha256]))
+            living = bool(living_digests(session, [sha256]) | document_digests(session, [sha256]))
             if not living:
                 originals += remove_original(store, sha256)
                 partials += remove_partial(store, sha256) + remove_quarantined(store, sha256)

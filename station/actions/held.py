@@ -16,6 +16,7 @@ from station.evidence.store import LocalStore
 from station.ledger import log
 from station.records.disposal_entries import BlobErased, ClipDisposed
 from station.records.docking_entries import ClipConflicted, ClipIncomplete, ClipIngested, DockingFinished
+from station.records.document_entries import DocumentAdded
 from station.records.entries import Entry
 from station.records.registry import read_entry
 
@@ -24,7 +25,7 @@ BATCH_ENTRIES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One blob the ledger names: where it must lie, and of which clip (None: a docking's listing).
+    """One blob the ledger names: where it must lie, and of which clip (None: a docking's listing, or a document).
 
     `about` is the subject whose entries can say that it is gone for good; `further` are pairs of (algorithm, hex): the
     digests that the entry gives beside the SHA-256.
@@ -53,6 +54,10 @@ def held_by(entry: object) -> list[Held]:
             return [_of_clip(conflict.digest, None, conflict.clip)]
         case DockingFinished(fact=finished) if finished.listing:
             return [Held(finished.listing[SHA256], None, False, None, f"docking:{finished.docking}")]
+        case DocumentAdded(fact=document):
+            further = tuple(further_of(document.digest).items())
+            about = f"document:{document.document}"
+            return [Held(document.digest[SHA256], document.size_bytes, False, None, about, further)]
         case _:
             return []
 

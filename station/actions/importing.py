@@ -47,7 +47,7 @@ class Change:
 class Planned:
     """What becomes of a line: `problem` is a code of the group `problem` where it is refused.
 
-    `two`: it needs a second person. `entries` are what is appended for it.
+    `two`: it needs a second person. `entries` are what is appended for it, `subject` the id of what it leads to.
     """
 
     line: int
@@ -57,6 +57,7 @@ class Planned:
     problem: str | None = None
     two: bool = False
     entries: tuple[Entry, ...] = ()
+    subject: str | None = None
 
 
 Plan = Callable[[Session, Actor, str | None], tuple[Planned, ...]]
@@ -171,6 +172,19 @@ def carry_out(
         if not entries:
             raise ProblemError("nothing_changes", "No line of it changes anything")
         return entries
+
+    custody.append_from(compose)
+    return done
+
+
+def carry_out_at_once(custody: Custody, plan: Plan, actor: Actor) -> tuple[Planned, ...]:
+    """Do what can be done of the lines, in one transaction, for a program that reads what became of each."""
+    done: tuple[Planned, ...] = ()
+
+    def compose(session: Session) -> Sequence[Entry]:
+        nonlocal done
+        done = plan(session, actor, None)
+        return [entry for row in done for entry in row.entries]
 
     custody.append_from(compose)
     return done

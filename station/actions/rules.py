@@ -12,6 +12,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
     "station": ("unit", "locale", "time_zone", "slots", "listen", "kiosk_addresses", "map_tiles"),
     "access": ("second_factor_roles", "session_minutes"),
     "records": ("case_number_pattern", "recording_list", "further_digests"),
+    "sources": ("upload_bytes", "upload_days", "inbox", "inbox_settle_seconds", "inbox_delete"),
     "keeping": (
         "retention",
         "scrub_days",

@@ -36,12 +36,13 @@ _OPENERS = {
 
 @dataclass(frozen=True, slots=True)
 class NewTarget:
-    """A target somebody wants to open; `number` only counts for a case."""
+    """A target somebody wants to open; `number` and `act`, of the list of matters to be recorded, are a case's."""
 
     kind: TargetKind
     number: str = ""
     title: str = ""
     handlers: tuple[str, ...] = ()
+    act: str | None = None
 
 
 def may_open(viewer: Viewer) -> tuple[str, ...]:
@@ -111,13 +112,25 @@ def find_or_open(
     unit = viewer.unit or home.settings.unit
     entry = TargetOpened(
         fact=TargetOpened.Fact(
-            target=new_id(), kind=wanted.kind, handlers=tuple(dict.fromkeys(wanted.handlers)), number_source=source
+            target=new_id(),
+            kind=wanted.kind,
+            handlers=tuple(dict.fromkeys(wanted.handlers)),
+            number_source=source,
+            act=wanted.act,
         ),
         names=TargetOpened.Names(number=number, title=_short(wanted.title), unit=unit),
         actor=actor,
     )
     state = checks.TargetState(
-        entry.fact.target, wanted.kind.value, number, unit, _OPEN, frozenset(wanted.handlers), visible=True
+        entry.fact.target,
+        wanted.kind.value,
+        number,
+        unit,
+        _OPEN,
+        frozenset(wanted.handlers),
+        visible=True,
+        title=entry.names.title if entry.names else "",
+        act=wanted.act,
     )
     return state, (entry,)
 
@@ -201,17 +214,21 @@ def resolve_matter(
             session, home, viewer, actor, outcome, into, NewTarget(TargetKind.CASE, number, title)
         )
         resolved.append(case)
-        fact = TargetResolved.Fact.model_validate(
-            {"target": matter, "kind": state.kind, "outcome": outcome, "into": case}
-        )
-        return (
-            *opening,
-            TargetResolved(fact=fact, actor=actor),
-            *_hold_on(session, f"{state.kind}:{matter}", case, actor),
-        )
+        return (*opening, *resolving(session, state, outcome, case, actor))
 
     custody.append_from(compose)
     return resolved[-1]
+
+
+def resolving(
+    session: Session, matter: checks.TargetState, outcome: str, case: str | None, actor: Actor
+) -> Sequence[Entry]:
+    """Return the entries by which an open matter goes into a case or is dropped; raises ProblemError held."""
+    fact = TargetResolved.Fact.model_validate(
+        {"target": matter.target, "kind": matter.kind, "outcome": outcome, "into": case}
+    )
+    held = _hold_on(session, f"{matter.kind}:{matter.target}", case, actor)
+    return (TargetResolved(fact=fact, actor=actor), *held)
 
 
 def _hold_on(session: Session, matter: str, case: str | None, actor: Actor) -> Sequence[Entry]:

@@ -38,6 +38,7 @@ from station.api.routes import (
     disposal,
     dock,
     dock_tagging,
+    documents,
     entrances,
     exports,
     first,
@@ -48,6 +49,7 @@ from station.api.routes import (
     reviewing,
     searches,
     station_pages,
+    uploads,
     verifying,
     ways_in,
 )
@@ -72,11 +74,11 @@ _AREAS = (
     searches,
     binding,
     amending,
+    importing,  # before `cases`: /cases/import is no case
     cases,
     reviewing,
     oversight,
     admin,
-    importing,
     station_pages,
     backups,
     entrances,
@@ -84,6 +86,8 @@ _AREAS = (
     verifying,
     exports,
     disposal,
+    uploads,
+    documents,
 )
 _STREAMS = frozenset({"GET /dock/events"})
 _logger = structlog.get_logger(__name__)

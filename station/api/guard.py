@@ -1,7 +1,7 @@
 """What stands before every route: host, origin, size; and after it: security headers and the service log.
 
 Guarantees: a request under a foreign host name is refused (DNS rebinding), and so is a POST that does not come from our
-own pages (cross-site request forgery; SameSite=Strict besides); no body is larger than a form needs; every answer
+own pages (cross-site request forgery; SameSite=Strict besides); no body is larger than its route needs; every answer
 carries the strict content security policy; the log holds routes, never addresses with secrets in them. Pure ASGI.
 """
 
@@ -17,9 +17,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from station import clock
 
 BODY_BYTES = 1024 * 1024
+PIECE_BYTES = 32 * 1024 * 1024  # of an upload that is sent in pieces, and written to disk as it comes
 PROGRAMS = "/api/v1/"
 _logger = structlog.get_logger(__name__)
 
+_CSP = "content-security-policy"
 _POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -35,7 +37,7 @@ _POLICY = "; ".join(
     )
 )
 _HEADERS = {
-    "content-security-policy": _POLICY,
+    _CSP: _POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     # Not no-referrer: under it browsers send `Origin: null` with our own forms (Fetch standard, "append a request
@@ -80,7 +82,7 @@ class Guard:
             if refusal is not None:
                 await _refuse(scope, *refusal)(scope, receive, send_guarded)
             else:
-                await self._app(scope, _bounded(receive), send_guarded)
+                await self._app(scope, _bounded(receive, _most_bytes(scope)), send_guarded)
         finally:
             _log(scope, status, refusal, clock.monotonic() - begun)
 
@@ -92,7 +94,7 @@ class Guard:
         if not program and scope["method"] not in ("GET", "HEAD") and not _from_our_pages(scope, headers):
             return 403, "This request did not come from the station's own pages"
         length = headers.get("content-length", "0")
-        if not length.isascii() or not length.isdigit() or int(length) > BODY_BYTES:
+        if not length.isascii() or not length.isdigit() or int(length) > _most_bytes(scope):
             return 413, "Too large"
         return None
 
@@ -115,7 +117,11 @@ def _refuse(scope: Scope, status: int, words: str) -> Response:
     return JSONResponse(problem, status, media_type="application/problem+json")
 
 
-def _bounded(receive: Receive) -> Receive:
+def _most_bytes(scope: Scope) -> int:
+    return PIECE_BYTES if scope["method"] == "PATCH" and scope["path"].startswith("/uploads/") else BODY_BYTES
+
+
+def _bounded(receive: Receive, most_bytes: int) -> Receive:
     """Stop a body that grows beyond what it may have, whatever its headers said."""
     seen = 0
 
@@ -124,7 +130,7 @@ def _bounded(receive: Receive) -> Receive:
         message = await receive()
         if message["type"] == "http.request":
             seen += len(message.get("body", b""))
-            if seen > BODY_BYTES:
+            if seen > most_bytes:
                 return {"type": "http.disconnect"}
         return message
 
@@ -153,7 +159,10 @@ def _is_address(name: str) -> bool:
 def add_headers(headers: MutableHeaders, scope: Scope) -> None:
     """Add the security headers to an answer; also called for the one answer that is made outside of the guard."""
     for name, value in _HEADERS.items():
-        headers[name] = value
+        if name == _CSP:
+            headers.setdefault(name, value)  # what others made is sent under a stricter one
+        else:
+            headers[name] = value
     headers.setdefault("cache-control", "no-store")
     if scope["scheme"] == "https":
         headers["strict-transport-security"] = "max-age=31536000"

@@ -10,11 +10,11 @@ from station.actions.importing import Planned
 class ImportPage:
     """import.html: choosing a file, looking at what it would do, and what it did.
 
-    `kind` is people or recorders. With `rows` and a `digest` it asks for the confirmation, `text` being the file; with
-    `rows` and no digest it was done. `second_needed` as in PeoplePage, None where no line needs two people.
+    With `rows` and a `digest` it asks for the confirmation, `text` being the file; with `rows` and no digest it was
+    done. `second_needed` as in PeoplePage, None where no line needs two people.
     """
 
-    kind: Literal["people", "recorders"]
+    kind: Literal["people", "recorders", "cases"]
     columns: tuple[str, ...]
     required: tuple[str, ...]
     rows: tuple[Planned, ...] = ()

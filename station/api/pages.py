@@ -16,6 +16,7 @@ from station.actions.shown_proof import ShownProof
 from station.api.disposal_pages import HoldingView
 from station.api.maps import MapView
 from station.api.timeline import DayStrip
+from station.api.upload_pages import DocumentsPage
 from station.api.waves import WaveView
 from station.board import SlotBoard
 from station.catalogue.exports import ExportRow
@@ -421,6 +422,7 @@ class CasePage:
     can_verify: bool = False
     holding: HoldingView = field(default_factory=HoldingView)
     submissions: tuple[SubmissionView, ...] = ()
+    documents: DocumentsPage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """A target as it is; `visible` to the viewer who asks."""
+    """A target as it is; `visible` to the viewer who asks, `into` the case a resolved matter went into."""
 
     target: str
     kind: str
@@ -63,6 +63,9 @@ class TargetState:
     status: str
     handlers: frozenset[str]
     visible: bool
+    title: str = ""
+    act: str | None = None
+    into: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,12 @@ def target_state(session: Session, viewer: Viewer, target: str) -> TargetState |
     return _target(session, viewer, session.get(Target, target))
 
 
+def target_kind(session: Session, target: str) -> TargetKind | None:
+    """Return what kind of target that is, None when there is none of that id."""
+    row = session.get(Target, target)
+    return None if row is None else TargetKind(row.kind)
+
+
 def target_by_number(session: Session, viewer: Viewer, kind: TargetKind, folded: str) -> TargetState | None:
     """Return the target of a kind with that folded number, whoever may see it."""
     rows = select(Target).where(Target.kind == kind.value, Target.folded == folded).order_by(Target.opened_at)
@@ -210,6 +219,9 @@ def _target(session: Session, viewer: Viewer, row: Target | None) -> TargetState
         status=row.status,
         handlers=frozenset(handlers),
         visible=session.exec(visible).first() is not None,
+        title=row.title or "",
+        act=row.act,
+        into=row.into,
     )
 
 

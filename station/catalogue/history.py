@@ -12,12 +12,15 @@ from functools import singledispatch
 from typing import Final
 
 from station.catalogue.tables import History
+from station.digest import SHA256
 from station.records import (
     case_entries,
     disposal_entries,
     docking_entries,
+    document_entries,
     erase_entries,
     export_entries,
+    handing_entries,
     log_entries,
     review_entries,
 )
@@ -30,6 +33,8 @@ HISTORY_CODES: Final[dict[str, tuple[str, ...]]] = {
     "clip.incomplete": ("docking", "recorder", "size_bytes", "missing_bytes", "ranges", "readback"),
     "clip.conflicted": ("docking", "kept"),
     "clip.erased_on_recorder": ("docking", "recorder"),
+    "clip.handed_in": ("origin", "file_name", "device", "from_whom", "told", "reason"),
+    "document.added": ("document", "file_name", "from_whom", "size_bytes", "sha256", "reason"),
     "clip.probed": ("tool", "tool_version", "playable"),
     "clip.probe_failed": ("tool", "tool_version", "playable"),
     "clip.bound": ("binding", "kind", "target", "clip", "stage", "source"),
@@ -221,6 +226,33 @@ def _(entry: case_entries.ClipAmended) -> Iterable[_Line]:
         }
     code = "cleared" if fact.cleared else "amended"
     return (_Line(f"clip:{fact.clip}", f"clip.{code}_{fact.field}", params),)
+
+
+@_lines.register
+def _(entry: handing_entries.ClipHandedIn) -> Iterable[_Line]:
+    fact, text = entry.fact, entry.text
+    params: dict[str, _Value] = {"origin": fact.origin, "told": fact.told.get("sha256")}
+    if text is not None:
+        params |= {name: getattr(text, name) or None for name in ("file_name", "device", "from_whom")}
+        params["reason"] = text.note or None
+    return (_Line(f"clip:{fact.clip}", "clip.handed_in", params),)
+
+
+@_lines.register
+def _(entry: document_entries.DocumentAdded) -> Iterable[_Line]:
+    fact, text = entry.fact, entry.text
+    params: dict[str, _Value] = {
+        "document": fact.document,
+        "size_bytes": fact.size_bytes,
+        "sha256": fact.digest[SHA256],
+    }
+    if text is not None:
+        params |= {
+            "file_name": text.file_name or None,
+            "from_whom": text.from_whom or None,
+            "reason": text.note or None,
+        }
+    return (_Line(f"{fact.target_kind}:{fact.target}", "document.added", params),)
 
 
 @_lines.register

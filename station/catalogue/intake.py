@@ -53,6 +53,12 @@ def known_sightings(session: Session, keys: Sequence[str]) -> dict[str, tuple[st
     return found
 
 
+def clip_of_unit(session: Session, sha256: str, unit: str) -> str | None:
+    """Return a unit's clip that holds these bytes whole, None when there is none."""
+    query = select(Clip.clip).where(Clip.sha256 == sha256, Clip.unit == unit, col(Clip.stage).in_(("sealed", "probed")))
+    return session.exec(query.order_by(col(Clip.seq)).limit(1)).first()
+
+
 def disposed_digests(session: Session, digests: Sequence[str]) -> set[str]:
     """Return those of `digests` whose every clip is disposed of: they are never taken in again."""
     rows = session.exec(select(Clip.sha256, Clip.stage).where(col(Clip.sha256).in_(digests)).distinct())

@@ -20,6 +20,7 @@ from station.catalogue import (
     project_cases,
     project_disposals,
     project_dockings,
+    project_documents,
     project_exports,
     project_people,
     project_recorders,
@@ -165,6 +166,7 @@ _PROJECTORS: dict[str, Projector] = {
     **project_dockings.PROJECTORS,
     **project_cases.PROJECTORS,
     **project_reviews.PROJECTORS,
+    **project_documents.PROJECTORS,
     **project_exports.PROJECTORS,
     **project_disposals.PROJECTORS,
 }

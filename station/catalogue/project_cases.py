@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, col, delete, select, update
 
 from station.catalogue import project_reviews
 from station.catalogue.doubts import settle_collector, settle_doubts
 from station.catalogue.folding import fold_number
 from station.catalogue.grams import searched_text, settle_clip
-from station.catalogue.tables import Binding, Clip, ClipHolder, Companion, Disclaimer, Handler, Proves, Target
+from station.catalogue.tables import Binding, Clip, ClipHolder, Companion, Disclaimer, Document, Handler, Proves, Target
 from station.records import case_entries
 from station.records.terms import TimeTrust
 
@@ -27,6 +27,7 @@ def _target_opened(session: Session, _seq: int, time: str, entry: case_entries.T
             searched=searched_text([names.title]) if names else "",
             unit=names.unit if names else "",
             number_source=fact.number_source,
+            act=fact.act,
             opened_at=time,
         )
     )
@@ -41,6 +42,8 @@ def _target_resolved(session: Session, _seq: int, _time: str, entry: case_entrie
     target.status = fact.outcome
     target.into = fact.into
     session.add(target)
+    if fact.into is not None:
+        session.execute(update(Document).where(col(Document.target) == fact.target).values(target=fact.into))
     for binding in session.exec(select(Binding).where(Binding.target == fact.target)).all():
         if fact.into is None:
             _remove_binding(session, binding)

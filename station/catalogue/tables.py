@@ -15,7 +15,7 @@ from sqlmodel import Field, SQLModel
 
 from station.database import strict_columns
 
-PROJECTION_VERSION = 5
+PROJECTION_VERSION = 7
 metadata = MetaData()
 
 
@@ -280,7 +280,10 @@ class Sighting(Table, table=True):
 
 
 class Target(Table, table=True):
-    """A case, pending matter or task; `folded` is the number as people type it, for finding it."""
+    """A case, pending matter or task; `folded` is the number as people type it, for finding it.
+
+    `act` is its kind of act where that was known from the beginning; a submission has its own.
+    """
 
     __tablename__: ClassVar[Any] = "catalogue_target"
     target: str = Field(primary_key=True)
@@ -291,10 +294,29 @@ class Target(Table, table=True):
     searched: str = Field(default="", description="the title as it is looked for")
     unit: str
     number_source: str
+    act: str | None = None
     status: str = "open"
     into: str | None = None
     opened_at: str
     submitted_at: str | None = None
+
+
+class Document(Table, table=True):
+    """A document of a target: `kind` by its first bytes; its name, own time, giver and note as stated."""
+
+    __tablename__: ClassVar[Any] = "catalogue_document"
+    document: str = Field(primary_key=True)
+    seq: int = Field(unique=True)
+    target: str = Field(index=True)
+    sha256: str = Field(index=True)
+    size_bytes: int
+    kind: str
+    file_name: str
+    modified_at: str | None
+    from_whom: str
+    note: str
+    added_at: str
+    added_by: str | None
 
 
 class Submission(Table, table=True):

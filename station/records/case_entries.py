@@ -18,12 +18,16 @@ class TargetOpened(Entry):
     TYPE: ClassVar[str] = "target.opened"
 
     class Fact(Part):
-        """`handlers` are persons; `number_source` says who gave the number."""
+        """`handlers` are persons; `number_source` says who gave the number.
+
+        `act` is the kind of act of the list of matters to be recorded, where whoever opened it knew that.
+        """
 
         target: str
         kind: TargetKind
         handlers: tuple[str, ...] = ()
         number_source: Source
+        act: str | None = None
 
     class Names(Part):
         """`number` is the case number, or the station's temporary number for anything else."""

@@ -85,6 +85,20 @@ class Source(StrEnum):
     OFFICER = "officer"
     CLERK = "clerk"
     CASE_SYSTEM = "case_system"
+    STATED = "stated"
+
+
+class Origin(StrEnum):
+    """What footage was made with that did not come by the dock, as stated; `inbox`: put into the watched folder.
+
+    `document`: no footage, but a document of a case.
+    """
+
+    PHONE = "phone"
+    ROOM_CAMERA = "room_camera"
+    OTHER = "other"
+    INBOX = "inbox"
+    DOCUMENT = "document"
 
 
 class TimeTrust(StrEnum):

@@ -99,11 +99,11 @@ class Docking:
     def recognise(self, listing: Listing) -> None:
         """Find out which recorder this is, and enter it when it is new."""
         request, unit, folder_id = self._card.request, self._card.unit, None
-        if self._card.reading.opened.kind == "folder":
+        if self._card.reading.opened.kind == "folder" and request.identity is None:
             with self._database.write() as session:
                 folder_id = folder_identity(session, request.source)
         arrival = request.arrival
-        identity = (arrival.identity if arrival else None) or identify(
+        identity = (arrival.identity if arrival else request.identity) or identify(
             self._profile, listing.volumes, listing.entries, given=request.recorder, folder_id=folder_id
         )
         self._offset_ms = arrival.offset_ms if arrival else None
@@ -133,7 +133,7 @@ class Docking:
         """Enter the docking itself."""
         self.account.listing, self.account.listing_whole = listing, listing.whole
         self.account.faults = tuple(listing.faults)
-        slot, actor = self._meter.line.slot, self._card.request.actor
+        slot, actor = self._meter.line.slot or None, self._card.request.actor
         entry = start_entry(self.account, self._profile, listing, self._card.reading, slot=slot, actor=actor)
         self._custody.append(entry, seal=False)
 

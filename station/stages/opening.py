@@ -21,6 +21,7 @@ from station.profiles.model import Profile
 from station.profiles.usb import FaceMatch, choose_by_label
 from station.records.bus import DiskSeen
 from station.records.entries import Actor
+from station.records.reading import EntrySeen
 
 _VOLUMES_A_DISK = 64
 
@@ -60,6 +61,8 @@ class Request:
     """What to dock and how: the words of `station dock`, or with `arrival` a recorder plugged into the dock.
 
     Only then may `source` be the usbfs node of a recorder that speaks MTP: nothing but the bus tells which one it is.
+    For a folder of what did not come by the dock, `identity` says what it counts as, `unit` whose it is, and `accepts`
+    which files of it are to be taken in.
     """
 
     source: Path
@@ -69,6 +72,9 @@ class Request:
     rehash: bool = False
     actor: Actor = field(default_factory=lambda: Actor(via="station"))
     arrival: Arrival | None = None
+    identity: Identity | None = None
+    unit: str | None = None
+    accepts: Callable[[EntrySeen], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,4 +118,5 @@ def open_card(home: Home, request: Request, meter: SlotMeter) -> Iterator[OpenCa
             further_digests=further,
         ) as reading,
     ):
-        yield OpenCard(request, docking, store, staging, meter, reading, profiles, named, home.settings.unit, further)
+        unit = home.settings.unit if request.unit is None else request.unit
+        yield OpenCard(request, docking, store, staging, meter, reading, profiles, named, unit, further)

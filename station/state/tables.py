@@ -253,6 +253,55 @@ class FolderIdentity(Table, table=True):
     identity: str
 
 
+class Upload(Table, table=True):
+    """A recording that a browser sends: what was said of it, and how far it is on its way into the vault.
+
+    `actor` is who sends it, as JSON; `sha256` what the browser computed, "" for nothing; `modified_at` the file's own
+    time there; `collector`, `collector_name` and `recorded_at` as stated; `problem` a code, `clip` what it became.
+    `target` the case that it is a document of, "" for a recording.
+    """
+
+    __tablename__: ClassVar[Any] = "state_upload"
+    __table_args__ = (CheckConstraint("state IN ('receiving', 'arrived', 'taking', 'taken', 'held', 'refused')"),)
+    upload: str = Field(primary_key=True)
+    person: str = Field(index=True)
+    unit: str
+    actor: str
+    origin: str
+    target: str = ""
+    name: str
+    size_bytes: int
+    modified_at: str | None = None
+    sha256: str = ""
+    device: str = ""
+    from_whom: str = ""
+    note: str = ""
+    collector: str | None = None
+    collector_name: str | None = None
+    recorded_at: str | None = None
+    state: str = Field(default="receiving", index=True)
+    problem: str | None = None
+    clip: str | None = None
+    created_at: str
+    changed_at: str
+
+
+class InboxFile(Table, table=True):
+    """A file of the watched folder that was looked at, by its path in there: what became of it, and why.
+
+    `modified` is its time of last change in nanoseconds, as text; another time or size is another file.
+    """
+
+    __tablename__: ClassVar[Any] = "state_inbox_file"
+    path: str = Field(primary_key=True)
+    size_bytes: int
+    modified: str
+    result: str
+    reason: str | None = None
+    clip: str | None = None
+    looked_at: str
+
+
 class ChoreRun(Table, table=True):
     """When a chore of `station tend` last ran: `problem` is why it could not, None when it went well."""
 

@@ -8,7 +8,17 @@ from typing import Any
 
 from markupsafe import Markup
 
-from station.actions import backing, backups, first, importing, importing_people, importing_recorders, review, rules
+from station.actions import (
+    backing,
+    backups,
+    first,
+    importing,
+    importing_cases,
+    importing_people,
+    importing_recorders,
+    review,
+    rules,
+)
 from station.actions.amend_many import Change
 from station.actions.disposal import Due
 from station.actions.receipt import Receipt, ReceiptClip, qr_svg
@@ -22,11 +32,13 @@ from station.api import (
     review_pages,
     station_pages,
     timeline,
+    upload_pages,
 )
 from station.api.maps import MapView, draw_track
 from station.api.waves import WaveView, draw_wave
 from station.board import SlotBoard
 from station.catalogue import exports, retaining, review_lists, reviews, views
+from station.catalogue.documents import DocumentView
 from station.catalogue.timeline import Lane
 from station.clock import KernelClock
 from station.config import Home, Settings
@@ -40,6 +52,7 @@ from station.state.backups import Job
 from station.state.searches import Search
 from station.state.sessions import SessionView
 from station.state.tokens import Scope, TokenView
+from station.state.uploads import InboxView, UploadView
 
 STAGES = tuple(stage.value for stage in EnforcementStage)
 REASONS = tuple(reason.value for reason in NoneReason)
@@ -577,6 +590,94 @@ IMPORTED = (
     importing.Planned(4, "unchanged", "陈静 · chenjing"),
     importing.Planned(5, "refused", "李四 · 李四", problem="login_invalid"),
 )  # fmt: skip
+
+
+def upload(name: str, state: str, received: int, **values: Any) -> upload_pages.UploadLine:
+    made = UploadView(
+        "u-" + name,
+        "lifang",
+        "执法一队",
+        "{}",
+        values.pop("origin", "phone"),
+        name,
+        1_240_000_000,
+        None,
+        "ab" * 32,
+        values.pop("device", ""),
+        "店主 王某",
+        "",
+        None,
+        None,
+        None,
+        "2026-11-20T08:00:00.000000Z",
+        "2026-11-20T08:00:00.000000Z",
+        state=state,
+        **values,
+    )
+    return upload_pages.UploadLine(made, received, "2026-11-27T08:00:00.000000Z")
+
+
+UPLOADS = upload_pages.UploadsPage(
+    lines=(
+        upload(
+            "询问室2_20261120_083000_20261120_093000_非常长的文件名.mp4",
+            "receiving",
+            412_000_000,
+            origin="room_camera",
+            device="询问室 2",
+        ),
+        upload("VID_20261119.mp4", "taking", 1_240_000_000, problem="no_space"),
+        upload("VID_20261118.mp4", "taken", 1_240_000_000, clip="c01", device="王某的手机"),
+        upload("VID_20261118 (1).mp4", "held", 1_240_000_000, clip="c01"),
+        upload("笔录.pdf", "refused", 1_240_000_000, problem="not_media", origin="other"),
+        upload("VID_20261117.mp4", "refused", 1_240_000_000, problem="digest_differs"),
+    ),
+    origins=("phone", "room_camera", "other"),
+    officers=PEOPLE,
+    most_bytes=64_000_000_000,
+    days=7,
+    inbox="/srv/inbox",
+    files=(
+        InboxView("讯问室/20261120.mp4", 88_000_000, "1", "new", None, "c01", "2026-11-20T08:00:00.000000Z"),
+        InboxView("notes.txt", 400, "1", "skipped", "not_media", None, "2026-11-20T08:00:00.000000Z"),
+    ),
+)
+DOCUMENTS = upload_pages.DocumentsPage(
+    target="case1",
+    documents=(
+        DocumentView("x1", "case1", "9f" * 32, 2_412_000, "pdf", "现场检查笔录（2026年11月20日）.pdf", "2026-11-20T02:00:00.000000Z", "店主 王某", "当事人已签字", "2026-11-20T08:00:00.000000Z", "李芳"),
+        DocumentView("x2", "case1", "1c" * 32, 812_000, "jpeg", "IMG_20261120_101530_非常长的文件名_一号摊位占道经营全景.jpg", None, "", "", "2026-11-20T08:01:00.000000Z", "李芳"),
+    ),
+    lines=(
+        upload("送达回证.pdf", "receiving", 412_000_000, origin="document", target="case1"),
+        upload("合同.docx", "refused", 1_240_000_000, origin="document", target="case1", problem="not_document"),
+    ),
+    may_add=True,
+    most_bytes=500_000_000,
+    days=7,
+)  # fmt: skip
+NUMBERED = (
+    importing.Planned(
+        2,
+        "new",
+        "待立案-20261120-001 · 东门市场占道经营 J1301002026112000123",
+        (
+            importing.Change("case_number", "", "冀石市监罚〔2026〕12号"),
+            importing.Change("title", "", "东门市场占道经营案"),
+            importing.Change("act", "", "penalty_ordinary"),
+        ),
+        subject="c1",
+    ),
+    importing.Planned(
+        3,
+        "changed",
+        "待立案-20261120-002 · 夜间施工",
+        (importing.Change("case_number", "", "冀石市监罚〔2026〕9号"),),
+        subject="c2",
+    ),
+    importing.Planned(4, "unchanged", "检查任务-20261120-001 · 节前食品检查", subject="c3"),
+    importing.Planned(5, "refused", "待立案-20261120-009 · 冀石市监罚〔2026〕13号", problem="matter_elsewhere"),
+)
 RECORDERS_IMPORTED = (
     importing.Planned(2, "new", "J800001", (importing.Change("profile", "", "ga-t-947-named"), importing.Change("holder", "", "018233"), importing.Change("since", "", "2026-01-05T00:00:00.000000Z"))),
 )  # fmt: skip
@@ -817,7 +918,8 @@ PAGES: dict[str, Shown] = {
     "export-refused": Shown("export.html", pages.ExportPage(export_view(REFUSED), can_open_case=True), HANDLER, "/exports/x"),
     "export-state": Shown("export_state.html", pages.ExportPage(export_view(APPROVED, pages.JobView(None, "running", "files", 430)), ()), CLERK, "/exports/x"),
     "case-asking": Shown("case.html", pages.CasePage(views.TargetDetail(CASE, (ROWS[0], ROWS[5]), history(), {}), True, False, False, POSTERS, exports=EXPORT_VIEWS[1:], can_ask=True, export_reasons=("court", "reconsideration", "transfer", "review", "supervision", "other"), export_problem="reason_missing", can_verify=True, holding=HOLDABLE), HANDLER, "/cases/case1"),
-    "case": Shown("case.html", pages.CasePage(views.TargetDetail(CASE, (ROWS[0], ROWS[5], ROWS[6], ROWS[10]), history(), {"c01": ("place",), "c07": ("time", "proves")}), True, True, True, POSTERS, can_verify=True, holding=HOLDABLE), HANDLER, "/cases/case1"),
+    "case": Shown("case.html", pages.CasePage(views.TargetDetail(CASE, (ROWS[0], ROWS[5], ROWS[6], ROWS[10]), history(), {"c01": ("place",), "c07": ("time", "proves")}), True, True, True, POSTERS, can_verify=True, holding=HOLDABLE, documents=DOCUMENTS), HANDLER, "/cases/case1"),
+    "case-documents": Shown("case.html", pages.CasePage(views.TargetDetail(MATTER, (), ()), False, True, True, POSTERS, (CASE,), documents=replace(DOCUMENTS, purpose=True, lines=(), may_add=False)), CLERK, "/cases/matter1"),
     "case-held": Shown("case.html", pages.CasePage(views.TargetDetail(SUBMITTED, ROWS[:2], history(), {}), False, False, False, POSTERS, can_verify=True, holding=HELD_CASE), APPROVER, "/cases/case2"),
     "matter": Shown("case.html", pages.CasePage(views.TargetDetail(MATTER, (), ()), False, True, True, POSTERS, (CASE,)), CLERK, "/cases/matter1"),
     "ledger": Shown("ledger.html", pages.LedgerPage(1893, "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
@@ -827,6 +929,11 @@ PAGES: dict[str, Shown] = {
     "people": Shown("people.html", pages.PeoplePage(PEOPLE, tuple(role.value for role in Role), ("officer", "auxiliary", "staff"), "console", "https://127.0.0.1:8470/welcome/3f9a8c7d6e5b4a39281706f5e4d3c2b1", "张伟"), ADMIN, "/people"),
     "people/import": Shown("import.html", import_pages.ImportPage("people", importing_people.COLUMNS, importing_people.REQUIRED, problem="csv_header"), ADMIN, "/people/import"),
     "people/import/look": Shown("import.html", import_pages.ImportPage("people", importing_people.COLUMNS, importing_people.REQUIRED, IMPORTED, {"new": 1, "changed": 1, "unchanged": 1, "refused": 1}, "x", "y", "password"), ADMIN, "/people/import"),
+    "uploads": Shown("uploads.html", UPLOADS, CLERK, "/uploads"),
+    "uploads/rows": Shown("upload_rows.html", UPLOADS, CLERK, "/uploads"),
+    "case-documents/rows": Shown("document_rows.html", DOCUMENTS, CLERK, "/cases/case1/documents"),
+    "uploads/empty": Shown("uploads.html", replace(UPLOADS, lines=(), files=(), inbox=None), CLERK, "/uploads"),
+    "cases/import/look": Shown("import.html", import_pages.ImportPage("cases", importing_cases.COLUMNS, importing_cases.REQUIRED, NUMBERED, {"new": 1, "changed": 1, "unchanged": 1, "refused": 1}, "x", "y"), CLERK, "/cases/import"),
     "recorders/import": Shown("import.html", import_pages.ImportPage("recorders", importing_recorders.COLUMNS, importing_recorders.REQUIRED, RECORDERS_IMPORTED, {"new": 1}), ADMIN, "/recorders/import"),
     "recorders": Shown("recorders.html", pages.RecordersPage(RECORDERS, PEOPLE, quarantine=QUARANTINE), ADMIN, "/recorders"),
     "alarms": Shown("alarms.html", pages.AlarmsPage(ALARMS, "note_missing", "a1"), CLERK, "/alarms"),

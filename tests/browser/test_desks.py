@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, StorageState, expect
+from playwright.sync_api import Page, Route, StorageState, expect
 
 from tests.browser.conftest import CASE_NUMBER, PASSWORD, Served
 
@@ -488,3 +488,79 @@ def test_a_clerk_opens_a_receipt_from_the_dock_board_and_its_code_is_the_checkpo
     page.emulate_media(media="print")
     expect(code).to_be_visible()
     expect(page.locator(".topbar")).to_be_hidden()
+
+
+def film(path: Path, size: int) -> Path:
+    """Make a film of a given size: what players pass over (a `free` box, ISO/IEC 14496-12, 8.1.2) follows it."""
+    source = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=1"]
+    subprocess.run(["ffmpeg", "-v", "error", *source, "-pix_fmt", "yuv420p", path], check=True)
+    rest = size - path.stat().st_size
+    with path.open("ab") as file:
+        file.write(rest.to_bytes(4, "big") + b"free" + bytes(rest - 8))
+    return path
+
+
+def test_a_clerk_adds_a_document_to_a_case_and_it_comes_back_as_it_was(
+    browse: Callable[..., Page], served: Served, tmp_path: Path
+) -> None:
+    sending = tmp_path / "现场检查笔录.pdf"
+    sending.write_bytes(b"%PDF-1.7\n" + bytes(100_000))
+    page = browse()
+    enter(page, served, "chen")
+    page.goto("/cases")
+    page.locator("main a", has_text=CASE_NUMBER).first.click()
+    box = page.locator("section[aria-labelledby=documents]")
+    box.locator("summary").click()
+    box.locator("input[name=note]").fill("当事人已签字")
+    box.locator("[data-files]").set_input_files(sending)
+    link = box.get_by_role("link", name=sending.name)
+    expect(link).to_be_visible(timeout=20_000)
+    expect(box).to_contain_text("当事人已签字")
+    with page.expect_download() as download:
+        link.click()
+    assert Path(download.value.path()).read_bytes() == sending.read_bytes()
+    page.reload()
+    expect(page.locator(".history")).to_contain_text("添加案卷材料：现场检查笔录.pdf")
+
+
+def test_an_upload_goes_on_after_a_broken_line_and_after_a_reload(
+    browse: Callable[..., Page], served: Served, tmp_path: Path
+) -> None:
+    piece = 4 * 1024 * 1024
+    sending = film(tmp_path / "询问室.mp4", piece + 100_000)
+    page = browse()
+    enter(page, served, "chen")
+    page.goto("/clips")
+    page.locator("a", has_text="其他来源").click()
+    page.locator("label.chip", has_text="场所监控").click()
+    page.fill("input[name=from_whom]", "店主 王某")
+    page.fill("input[name=collector_name]", "王某")
+    sent: list[int] = []
+    broken = True
+
+    def pass_on(route: Route) -> None:
+        """Let the first piece through, and none after it as long as the line is broken."""
+        offset = int(route.request.headers.get("upload-offset", "0"))
+        if offset > 0 and broken:
+            route.abort("connectionreset")
+            return
+        if route.request.method == "PATCH":
+            sent.append(offset)
+        route.continue_()
+
+    page.route("**/uploads/*", pass_on)
+    page.on("dialog", lambda dialog: dialog.accept())  # the page asks before it is left
+    page.locator("[data-files]").set_input_files(sending)
+    expect(page.locator(".sending [data-words]")).to_contain_text("秒后自动续传", timeout=20_000)
+    page.reload()
+    half = page.locator("[data-half]")
+    expect(half).to_contain_text("已收到 4.19 MB / 4.29 MB")
+    broken = False
+    page.locator("[data-files]").set_input_files(sending)
+    row = page.locator("#upload-rows tbody tr", has_text=sending.name)
+    expect(row).to_contain_text("已入库", timeout=20_000)
+    assert sent == [0, piece], "what had come was not sent again"
+    expect(page.locator(".sending li")).to_have_count(0)
+    row.locator("a").click()
+    expect(page.locator(".history")).to_contain_text("场所监控，提供人：店主 王某")
+    expect(page.locator(".badge", has_text="送交人陈述").first).to_be_visible()

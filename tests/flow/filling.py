@@ -14,8 +14,10 @@ from station.records.case_entries import (
 )
 from station.records.disposal_entries import DisposalProposed, DueClip, HoldPlaced, Reason
 from station.records.docking_entries import ClipProbed, HolderIssued, HolderReturned
+from station.records.document_entries import DocumentAdded, DocumentOpened
 from station.records.entries import Actor, Entry, Place, Proof, TimeRange
 from station.records.export_entries import ExportReason, ExportRequested
+from station.records.handing_entries import ClipHandedIn
 from station.records.log_entries import (
     AccessDenied,
     AccessListed,
@@ -38,6 +40,7 @@ from station.records.terms import (
     ClipStage,
     EnforcementStage,
     NoneReason,
+    Origin,
     Role,
     Sensitivity,
     Source,
@@ -119,6 +122,29 @@ def entries_about(clip: str, recorder: str) -> tuple[Entry, ...]:
             actor=ZHANG,
         ),
         ClipDisclaimed(fact=ClipDisclaimed.Fact(clip=clip, person="li"), actor=ZHANG),
+        ClipHandedIn(
+            fact=ClipHandedIn.Fact(clip=clip, handing="u1", origin=Origin.PHONE, told={"sha256": "ab" * 32}),
+            text=ClipHandedIn.Text(file_name="a.mp4", device="手机", from_whom="王某", note="自愿提供"),
+            actor=ZHANG,
+        ),
+        DocumentAdded(
+            fact=DocumentAdded.Fact(
+                document="x1",
+                target="t1",
+                target_kind=TargetKind.CASE,
+                digest={"sha256": "ab" * 32},
+                size_bytes=10,
+                kind="pdf",
+                readback="direct",
+            ),
+            text=DocumentAdded.Text(file_name="笔录.pdf", from_whom="王某", note="现场检查笔录"),
+            actor=ZHANG,
+        ),
+        DocumentOpened(
+            fact=DocumentOpened.Fact(access="a9"),
+            look=DocumentOpened.Look(document="x1", purpose="投诉核查"),
+            actor=ZHANG,
+        ),
         ClipClassified(fact=ClipClassified.Fact(clip=clip, sensitivity=Sensitivity.PRIVACY), actor=ZHANG),
         TargetSubmitted(
             fact=TargetSubmitted.Fact(submission="u1", target="t1", clips=(clip,), log_size=1, act="penalty_ordinary"),

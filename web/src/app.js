@@ -8,6 +8,7 @@ import "./_dock-session.js";
 import "./_dock-sound.js";
 import "./_evidence-player.js";
 import "./_file-check.js";
+import "./_file-upload.js";
 import "./_muted-preview.js";
 import "./_tagging.js";
 import "./_time-marks.js";

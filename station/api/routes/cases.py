@@ -17,6 +17,7 @@ from station.api.policies import allows, policy_of
 from station.api.render import render
 from station.api.routes.clips import list_posters
 from station.api.routes.exports import view_exports
+from station.api.upload_pages import documents_page
 from station.catalogue import checks
 from station.catalogue.exports import list_exports, part_in_case
 from station.catalogue.reviews import SubmissionView, list_submissions
@@ -95,10 +96,12 @@ def show_case(
         holding = holding_of(session, visit.viewer, f"{detail.row.kind}:{target}")
         reading = allows(policy_of("GET /reviews"), visit.viewer.roles, loopback=False)
         submissions = list_submissions(session, visit.viewer, target) if reading else ()
+        documents = documents_page(session, station.home, visit.viewer, target, detail.row.status) if reading else None
     page = CasePage(
         detail=detail,
         can_submit=_may_submit(visit, detail, handlers, submissions),
         submissions=submissions,
+        documents=documents,
         can_edit=editing,
         can_bind=bool(visit.viewer.roles & BINDERS) and detail.row.status == "open",
         posters=list_posters(station, visit, detail.clips, "GET /cases/{target}"),

@@ -1,4 +1,4 @@
-"""CSV import of people, and of recorders with the register of holders: look first, confirm once."""
+"""CSV import of people, of recorders with the register of holders, of case numbers: look first, confirm once."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,11 +10,11 @@ from fastapi import File, Form, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
-from station.actions import importing, importing_people, importing_recorders
+from station.actions import importing, importing_cases, importing_people, importing_recorders, review
 from station.actions.importing import Line, Plan
 from station.actions.people import NOBODY, Second, second_needed
 from station.actions.problems import ProblemError
-from station.api.context import Station, station_of, visit_of
+from station.api.context import Station, Visit, station_of, visit_of
 from station.api.import_pages import ImportPage
 from station.api.render import render, translator_of
 from station.api.second import SecondPerson
@@ -29,23 +29,28 @@ _OUTCOMES: tuple[importing.Outcome, ...] = ("new", "changed", "unchanged", "refu
 class _Kind:
     """One sort of list: its columns, how its lines are judged, and what its sample says."""
 
-    name: Literal["people", "recorders"]
+    name: Literal["people", "recorders", "cases"]
     columns: tuple[str, ...]
     required: tuple[str, ...]
-    plan: Callable[[Station, Sequence[Line]], Plan]
+    plan: Callable[[Station, Visit, Sequence[Line]], Plan]
     sample: Callable[[Station, Translator], list[list[str]]]
 
 
-def _plan_people(station: Station, lines: Sequence[Line]) -> Plan:
+def _plan_people(station: Station, _visit: Visit, lines: Sequence[Line]) -> Plan:
     return partial(importing_people.plan_people, lines, unit=station.home.settings.unit)
 
 
-def _plan_recorders(station: Station, lines: Sequence[Line]) -> Plan:
+def _plan_recorders(station: Station, _visit: Visit, lines: Sequence[Line]) -> Plan:
     home = station.home
     profiles = frozenset(load_profiles(*home.profiles))
     return partial(
         importing_recorders.plan_recorders, lines, profiles=profiles, zone=home.zone, unit=home.settings.unit
     )
+
+
+def _plan_cases(station: Station, visit: Visit, lines: Sequence[Line]) -> Plan:
+    acts = review.recording_list(station.home)
+    return partial(importing_cases.plan_cases, lines, home=station.home, viewer=visit.viewer, acts=acts)
 
 
 def _sample_people(station: Station, t: Translator) -> list[list[str]]:
@@ -64,10 +69,18 @@ def _sample_recorders(station: Station, _t: Translator) -> list[list[str]]:
     ]
 
 
+def _sample_cases(_station: Station, t: Translator) -> list[list[str]]:
+    number, title = t.code("import_sample", "case_number"), t.code("import_sample", "case_title")
+    matter, call = t.code("import_sample", "matter"), t.code("import_sample", "call_number")
+    return [[matter, "", number, title, t.code("act", "penalty_ordinary")], ["", call, number, "", ""]]
+
+
 _PEOPLE = _Kind("people", importing_people.COLUMNS, importing_people.REQUIRED, _plan_people, _sample_people)
 _RECORDERS = _Kind(
     "recorders", importing_recorders.COLUMNS, importing_recorders.REQUIRED, _plan_recorders, _sample_recorders
 )
+
+_CASES = _Kind("cases", importing_cases.COLUMNS, importing_cases.REQUIRED, _plan_cases, _sample_cases)
 
 
 def _page(kind: _Kind) -> ImportPage:
@@ -82,7 +95,7 @@ def _looked_at(request: Request, kind: _Kind, text: str) -> ImportPage:
     """Return the page that shows what a file would do; raises ProblemError where it can't be read."""
     station, visit = station_of(request), visit_of(request)
     lines = importing.read_lines(text, kind.columns, kind.required)
-    rows = importing.preview(station.database, kind.plan(station, lines), visit.actor)
+    rows = importing.preview(station.database, kind.plan(station, visit, lines), visit.actor)
     two = any(row.two for row in rows)
     return replace(
         _page(kind),
@@ -116,7 +129,7 @@ def _confirm(request: Request, kind: _Kind, text: str, digest: str, second: Seco
     try:
         lines = importing.read_lines(text, kind.columns, kind.required)
         done = importing.carry_out(
-            station.custody, station.database, kind.plan(station, lines), visit.actor, digest, second
+            station.custody, station.database, kind.plan(station, visit, lines), visit.actor, digest, second
         )
     except ProblemError as error:
         try:
@@ -182,6 +195,26 @@ def import_recorders(
     return _confirm(request, _RECORDERS, text, digest, NOBODY)
 
 
+def cases_page(request: Request) -> Response:
+    """Show how case numbers come from a file."""
+    return _show(request, _CASES)
+
+
+def cases_sample(request: Request) -> Response:
+    """Send a file of case numbers to fill in."""
+    return _sample(request, _CASES)
+
+
+def look_at_cases(request: Request, file: Annotated[UploadFile, File()]) -> Response:
+    """Show what each line of a file of case numbers would resolve."""
+    return _look(request, _CASES, file)
+
+
+def import_cases(request: Request, text: Annotated[str, Form()] = "", digest: Annotated[str, Form()] = "") -> Response:
+    """Do what was shown of a file of case numbers."""
+    return _confirm(request, _CASES, text, digest, ("", "", ""))
+
+
 ROUTES = (
     ("GET", "/people/import", people_page),
     ("GET", "/people/import/sample.csv", people_sample),
@@ -191,4 +224,8 @@ ROUTES = (
     ("GET", "/recorders/import/sample.csv", recorders_sample),
     ("POST", "/recorders/import", look_at_recorders),
     ("POST", "/recorders/import/confirm", import_recorders),
+    ("GET", "/cases/import", cases_page),
+    ("GET", "/cases/import/sample.csv", cases_sample),
+    ("POST", "/cases/import", look_at_cases),
+    ("POST", "/cases/import/confirm", import_cases),
 )

@@ -59,7 +59,8 @@ def _submit(request: Request, target: str, act: str, values: dict[str, str], pro
         names = reviews.names_of(session, [each for line in lines.values() for each in line.companions])
         lengths = reviews.lengths_of(session, tuple(lines))
         state = checks.target_state(session, visit.viewer, target)
-    chosen = listed.find(act or (former.act if former else None))
+    known = former.act if former else state.act if state else None
+    chosen = listed.find(act or known)
     gaps = {name.removeprefix(_GAP): value for name, value in values.items() if name.startswith(_GAP)}
     if former is not None and not values:
         gaps = dict(former.gaps)

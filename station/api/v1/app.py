@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from station import __version__
 from station.api import policies
 from station.api.policies import Policy, Who
-from station.api.v1 import cases, clips, evidence, hooks, problems, station_routes, writing
+from station.api.v1 import cases, clips, evidence, hooks, numbering, problems, station_routes, writing
 from station.api.v1.enforcing import TokenEnforcer
 from station.api.v1.models import Problem
 from station.api.v1.routing import Route
@@ -25,7 +25,7 @@ from station.errors import StationError
 from station.state.tokens import Scope
 
 ROOT = "/api/v1"
-_AREAS = (cases, clips, evidence, writing, hooks, station_routes)
+_AREAS = (cases, clips, evidence, writing, numbering, hooks, station_routes)
 _SCHEME = "token"
 _ABOUT = """
 One station's cases, recordings and evidence for other systems. A program acts in the name of the person its token was

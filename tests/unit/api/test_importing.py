@@ -6,12 +6,15 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
-from station.actions import importing
+from station.actions import importing, targets
 from station.actions.problems import ProblemError
+from station.actions.targets import NewTarget
 from station.catalogue.people import list_people
 from station.catalogue.recorders import list_holdings, list_recorders
+from station.catalogue.targets import list_targets
+from station.catalogue.views import Viewer
 from station.i18n import translator
-from station.records.terms import Role
+from station.records.terms import Role, TargetKind
 from tests.fakes.stations import PASSWORD, FakeStation
 
 Browse = Callable[..., TestClient]
@@ -32,9 +35,9 @@ def take_in(client: TestClient, kind: str, content: bytes, **second: str) -> int
     return client.post(f"/{kind}/import/confirm", data={**form, **second}).status_code
 
 
-def outcomes(page: str) -> list[str]:
+def outcomes(page: str, group: str = "import_outcome") -> list[str]:
     say = translator("zh_CN")
-    words = {say.code("import_outcome", each): each for each in ("new", "changed", "unchanged", "refused")}
+    words = {say.code(group, each): each for each in ("new", "changed", "unchanged", "refused")}
     cells = re.findall(r'<td class="nowrap"><span class="badge[^>]*>.*?</svg>([^<]+)</span>', page, re.DOTALL)
     return [words[cell.strip()] for cell in cells]
 
@@ -178,3 +181,87 @@ def test_the_sample_is_a_list_that_can_be_taken_in(
     sample = client.get(f"/{kind}/import/sample.csv")
     client.post("/language", data={"locale": "zh_CN"})
     assert outcomes(look(client, kind, sample.content)[1]) == ["new", "new"]
+
+
+CASES = "待立案事项编号,警情编号,案件编号,案件名称,执法事项\r\n"
+
+
+@pytest.fixture
+def chen(station: FakeStation) -> Viewer:
+    return station.person("chen", Role.CLERK)
+
+
+def open_matter(station: FakeStation, viewer: Viewer, title: str, kind: TargetKind = TargetKind.MATTER) -> str:
+    """Open a matter and return its number."""
+    _, actor = station.session(viewer)
+    target = targets.open_target(station.custody, station.home, viewer, actor, NewTarget(kind, title=title))
+    return next(row.number for row in station.read(lambda s: list_targets(s, viewer)) if row.target == target)
+
+
+def numbering(page: str) -> list[str]:
+    return outcomes(page, "numbering_outcome")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030"])
+def test_case_numbers_from_a_file_resolve_matters_once(
+    station: FakeStation, browse: Browse, chen: Viewer, encoding: str
+) -> None:
+    client = browse(chen)
+    first, task = open_matter(station, chen, "东门市场"), open_matter(station, chen, "节前检查", TargetKind.TASK)
+    open_matter(station, chen, "夜间施工 警情J20260105123")
+    content = (
+        CASES
+        + f"{first},,冀市监罚〔2026〕12号,占道经营案,行政处罚（普通程序）\r\n,J20260105123,冀市监罚[2026]12号,,\r\n"
+        + f"{task},,冀市监罚〔2026〕13号,,inspection\r\n"
+    ).encode(encoding)
+    assert numbering(look(client, "cases", content)[1]) == ["new", "changed", "new"]
+    assert station.entries("target.resolved") == []
+    assert take_in(client, "cases", content) == 200
+    cases = {row.number: row for row in station.read(lambda s: list_targets(s, chen, kind="case"))}
+    assert {number: row.title for number, row in cases.items()} == {
+        "冀市监罚〔2026〕12号": "占道经营案",
+        "冀市监罚〔2026〕13号": "",
+    }
+    into = [entry.fact.into for entry in station.entries("target.resolved")]
+    assert into == [cases["冀市监罚〔2026〕12号"].target] * 2 + [cases["冀市监罚〔2026〕13号"].target]
+    assert [entry.fact.act for entry in station.entries("target.opened")[-2:]] == ["penalty_ordinary", "inspection"]
+    size = station.size()
+    assert numbering(look(client, "cases", content)[1]) == ["unchanged"] * 3
+    assert (take_in(client, "cases", content), station.size()) == (409, size)
+
+
+def test_a_line_about_a_case_number_says_what_is_unknown_and_what_conflicts(
+    station: FakeStation, browse: Browse, chen: Viewer
+) -> None:
+    client = browse(chen)
+    known, other = open_matter(station, chen, "甲 J1001"), open_matter(station, chen, "乙 J1001")
+    assert take_in(client, "cases", f"{CASES}{known},,冀罚〔2026〕1号,甲案,\n".encode()) == 200
+    lines = {
+        f"{known},,冀罚〔2026〕2号,,": "matter_elsewhere",
+        "待立案-19990101-001,,冀罚〔2026〕3号,,": "matter_unknown",
+        ",,冀罚〔2026〕3号,,": "matter_missing",
+        ",J1001,冀罚〔2026〕3号,,": "call_ambiguous",
+        ",J100,冀罚〔2026〕3号,,": "call_unknown",
+        f"{other},,冀罚〔2026〕1号,乙案,": "case_differs",
+        f"{other},,,,": "matter_twice",
+    }
+    _, page, _ = look(client, "cases", (CASES + "\n".join(lines)).encode())
+    assert numbering(page) == ["refused"] * len(lines)
+    say = translator("zh_CN")
+    rows = re.findall(r'<td class="figure">(\d+)</td>.*?<span class="bad-text">([^<]+)</span>', page, re.DOTALL)
+    assert rows == [(str(at), say.code("problem", code)) for at, code in enumerate(lines.values(), 2)]
+
+
+def test_a_clerk_of_another_unit_finds_no_matter_of_ours(station: FakeStation, browse: Browse, chen: Viewer) -> None:
+    number = open_matter(station, chen, "东门市场 J1001")
+    client = browse(station.person("elsewhere", Role.CLERK, unit="another unit"))
+    content = f"{CASES}{number},,冀罚〔2026〕2号,,\n,J1001,冀罚〔2026〕2号,,\n".encode()
+    _, page, _ = look(client, "cases", content)
+    assert numbering(page) == ["refused", "refused"]
+
+
+def test_the_sample_of_case_numbers_names_all_columns(station: FakeStation, browse: Browse, chen: Viewer) -> None:
+    open_matter(station, chen, "J1301002026010500123")
+    client = browse(chen)
+    _, page, _ = look(client, "cases", client.get("/cases/import/sample.csv").content)
+    assert numbering(page) == ["refused", "new"]

@@ -13,8 +13,10 @@ from station.records import (
     case_entries,
     disposal_entries,
     docking_entries,
+    document_entries,
     erase_entries,
     export_entries,
+    handing_entries,
     log_entries,
     people_entries,
     recorder_entries,
@@ -24,7 +26,7 @@ from station.records.entries import Actor, Entry, Place
 from station.records.export_entries import ExportReason
 from station.records.reading import BadRange
 from station.records.registry import ENTRY_TYPES
-from station.records.terms import NoneReason, Sensitivity, Source, TargetKind
+from station.records.terms import NoneReason, Origin, Sensitivity, Source, TargetKind
 from tests.unit.catalogue.rows import NOON, Catalogue, at, viewer
 
 SHA = {"sha256": "0" * 64}
@@ -139,6 +141,28 @@ LINES: list[tuple[Entry, list[tuple[str, str]]]] = [
     (
         case_entries.ClipDisclaimed(fact=case_entries.ClipDisclaimed.Fact(clip="a", person="p")),
         [("clip:a", "clip.disclaimed")],
+    ),
+    (
+        handing_entries.ClipHandedIn(
+            fact=handing_entries.ClipHandedIn.Fact(clip="a", handing="u", origin=Origin.PHONE),
+            text=handing_entries.ClipHandedIn.Text(from_whom="x"),
+        ),
+        [("clip:a", "clip.handed_in")],
+    ),
+    (
+        document_entries.DocumentAdded(
+            fact=document_entries.DocumentAdded.Fact(
+                document="x",
+                target="t",
+                target_kind=TargetKind.CASE,
+                digest=SHA,
+                size_bytes=10,
+                kind="pdf",
+                readback="direct",
+            ),
+            text=document_entries.DocumentAdded.Text(file_name="笔录.pdf", from_whom="x", note="n"),
+        ),
+        [("case:t", "document.added")],
     ),
     (
         case_entries.ClipClassified(
@@ -264,6 +288,7 @@ LINES: list[tuple[Entry, list[tuple[str, str]]]] = [
     ),
 ]
 WITHOUT_LINES = {
+    document_entries.DocumentOpened,
     disposal_entries.DisposalApproved,
     disposal_entries.DisposalRefused,
     disposal_entries.DisposalCompleted,

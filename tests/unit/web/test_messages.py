@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from station.actions import first, importing, importing_people, importing_recorders, rules
+from station.actions import first, importing, importing_cases, importing_people, importing_recorders, rules
 from station.actions.recognise import Answer
 from station.api.errors import ANSWERS, HTTP_CODES
 from station.api.phrases import PHRASES
@@ -21,11 +21,12 @@ from station.config import SettingSource
 from station.i18n import LOCALES, translator
 from station.ledger.findings import MESSAGES
 from station.records import terms
+from station.records.document_entries import DocumentKind
 from station.records.recording_list import Need, load_list
 from station.records.registry import ENTRY_TYPES
 from station.records.retention import load_rules
 from station.records.review_entries import ReviewPoint, Verdict
-from station.state import backups
+from station.state import backups, uploads
 from station.state.tokens import Scope
 from tests.unit.web import messages
 
@@ -38,6 +39,10 @@ _GROUPS: dict[str, Iterable[str]] = {
     "stage": terms.EnforcementStage,
     "sensitivity": terms.Sensitivity,
     "source": terms.Source,
+    "origin": terms.Origin,
+    "upload_state": (*uploads.UNFINISHED, "taken", "held", "refused"),
+    "upload_problem": ("digest_differs", "upload_lost", "not_document"),
+    "document_kind": get_args(DocumentKind),
     "time_trust": terms.TimeTrust,
     "clip_stage": terms.ClipStage,
     "result": terms.FileResult,
@@ -113,8 +118,9 @@ _GROUPS: dict[str, Iterable[str]] = {
     "tier": ("emulated", "reported", "verified"),
     "tier_help": ("emulated", "reported", "verified"),
     "transport": ("mass-storage", "mtp", "folder"),
-    "import_column": {*importing_people.COLUMNS, *importing_recorders.COLUMNS},
+    "import_column": {*importing_people.COLUMNS, *importing_recorders.COLUMNS, *importing_cases.COLUMNS},
     "import_outcome": get_args(importing.Outcome),
+    "numbering_outcome": get_args(importing.Outcome),
     "strength": ("password", "two_factors", "link", "console", "token", "none"),
     "token_state": ("revoked", "until"),
     "hook_state": ("ok", "failing", "dead"),

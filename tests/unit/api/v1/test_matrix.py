@@ -22,6 +22,7 @@ ROUTES = [route for route in EXPECTED if " /api/" in route and route != "GET /ap
 BODIES: dict[str, dict[str, object]] = {
     "POST /api/v1/cases": {"kind": "matter", "title": "x"},
     "POST /api/v1/cases/{target}/resolution": {"outcome": "dropped"},
+    "POST /api/v1/cases/numbers": {"lines": [{"matter": "x", "case_number": "x"}]},
     "POST /api/v1/bindings": {"clips": ["{clip}"], "kind": "none", "none_reason": "patrol"},
     "POST /api/v1/clips/{clip}/amendments": {"field": "place", "place": "x"},
     "POST /api/v1/hooks": {"name": "x", "url": "https://cases.example/x", "events": ["clip.sealed"]},

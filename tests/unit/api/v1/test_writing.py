@@ -199,3 +199,23 @@ def test_a_request_that_never_ended_is_taken_over_after_a_minute(
     assert client.post("/api/v1/cases", json={"number": "1"}, headers=key()).status_code == 409
     monkeypatch.setattr(answers, "GIVEN_UP_AFTER", answers.GIVEN_UP_AFTER * 0)
     assert client.post("/api/v1/cases", json={"number": "1"}, headers=key()).status_code == 422
+
+
+def test_numbers_for_many_matters_come_in_one_request_and_come_again(
+    station: FakeStation, client: TestClient, chen: Viewer
+) -> None:
+    _, actor = station.session(chen)
+    wanted = NewTarget(TargetKind.MATTER, title="东门市场 J1001")
+    matter = targets.open_target(station.custody, station.home, chen, actor, wanted)
+    lines = [{"call_number": "J1001", "case_number": NUMBER, "title": "占道经营"}, {"matter": "x", "case_number": "1"}]
+    looked = client.post("/api/v1/cases/numbers", json={"lines": lines, "dry_run": True}, headers=key("a"))
+    assert [(each["outcome"], each["case"], each["problem"]) for each in looked.json()["lines"]] == [
+        ("new", None, None),
+        ("refused", None, "matter_unknown"),
+    ]
+    assert station.entries("target.resolved") == []
+    done = client.post("/api/v1/cases/numbers", json={"lines": lines}, headers=key("b")).json()["lines"]
+    again = client.post("/api/v1/cases/numbers", json={"lines": lines}, headers=key("c")).json()["lines"]
+    (resolved,) = station.entries("target.resolved")
+    assert (resolved.fact.target, resolved.fact.into) == (matter, done[0]["case"])
+    assert (again[0]["outcome"], again[0]["case"]) == ("unchanged", done[0]["case"])
