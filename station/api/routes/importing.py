@@ -212,7 +212,7 @@ def look_at_cases(request: Request, file: Annotated[UploadFile, File()]) -> Resp
 
 def import_cases(request: Request, text: Annotated[str, Form()] = "", digest: Annotated[str, Form()] = "") -> Response:
     """Do what was shown of a file of case numbers."""
-    return _confirm(request, _CASES, text, digest, ("", "", ""))
+    return _confirm(request, _CASES, text, digest, NOBODY)
 
 
 ROUTES = (
