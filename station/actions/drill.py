@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from station import durable
-from station.actions.backup_files import Manifest, check_files, read_manifest
+from station.actions.backup_files import MANIFEST, Manifest, check_files, owner_of, read_manifest
 from station.actions.held import Held, all_held
 from station.actions.problems import ProblemError
 from station.actions.rereading import Pace, reread_all
@@ -38,7 +38,7 @@ def drill(home: Home, custody: Custody, actor: Actor, folder: Path, pace: Pace, 
     `show` is told step (ledger, originals), how many are done and of how many. Raises ProblemError (backup_not_there,
     drill_no_room), BrokenOffError, StorageError.
     """
-    if not (folder / "manifest.json").exists():
+    if not (folder / MANIFEST).exists():
         raise ProblemError("backup_not_there", f"There is no backup in {folder}")
     clear_scratch(home)
     scratch = home.run / SCRATCH
@@ -61,23 +61,21 @@ def clear_scratch(home: Home) -> None:
 def _restore_and_check(
     home: Home, actor: Actor, folder: Path, scratch: Path, pace: Pace, show: Show
 ) -> BackupDrilled.Fact:
-    manifest = read_manifest(folder)
+    digest = sha256_hex((folder / MANIFEST).read_bytes())
+    try:
+        manifest = read_manifest(folder)
+    except DamagedError:
+        owner = owner_of(folder)
+        if owner is None:
+            raise
+        return _damaged(owner[0], digest)
     database = folder / manifest.database
     if database.exists() and _COPIES * database.stat().st_size > _room(home):
         raise ProblemError("drill_no_room", f"A drill needs {_COPIES} times the database's size in {home.run}")
-    backup, digest = manifest.backup, sha256_hex((folder / "manifest.json").read_bytes())
     try:
         held = _restore_ledger(home, actor, folder, scratch, manifest)
     except DamagedError:  # that is what a drill is for
-        return BackupDrilled.Fact(
-            backup=backup,
-            manifest={SHA256: digest},
-            log_size=manifest.log_size,
-            ledger=False,
-            originals=manifest.originals,
-            sound=0,
-            missing=0,
-        )
+        return _damaged(manifest.backup, digest, manifest.log_size, manifest.originals)
     wanted = sorted({(each.partial, each.sha256) for each in held}) if manifest.vault else []
     sound = missing = 0
     paths = [_path(folder, partial, sha256) for partial, sha256 in wanted]
@@ -86,13 +84,25 @@ def _restore_and_check(
         missing += reading.trouble == "missing"
         show("originals", number + 1, len(paths))
     return BackupDrilled.Fact(
-        backup=backup,
+        backup=manifest.backup,
         manifest={SHA256: digest},
         log_size=manifest.log_size,
         ledger=True,
         originals=len(paths),
         sound=sound,
         missing=missing,
+    )
+
+
+def _damaged(backup: str, digest: str, log_size: int = 0, originals: int = 0) -> BackupDrilled.Fact:
+    return BackupDrilled.Fact(
+        backup=backup,
+        manifest={SHA256: digest},
+        log_size=log_size,
+        ledger=False,
+        originals=originals,
+        sound=0,
+        missing=0,
     )
 
 

@@ -114,6 +114,8 @@ def test_a_drill_finds_a_damaged_ledger_and_leaves_nothing(backed: Backups) -> N
     database = backed.folder / read_manifest(backed.folder).database
     database.write_bytes(database.read_bytes()[:-4096])
     assert backed.drilled()[0] is False
+    (backed.folder / "manifest.json").write_bytes(b"{")
+    assert backed.drilled()[0] is False
     assert not (backed.station.home.run / "drill").exists()
 
 

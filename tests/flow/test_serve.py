@@ -77,11 +77,29 @@ def served(tmp_path: Path) -> Iterator[Served]:
         process.wait(PATIENCE_SECONDS)
 
 
-def test_a_process_that_dies_is_started_again_and_all_end_with_the_supervisor(served: Served) -> None:
+def claim(served: Served) -> None:
+    """Set the station up with the code that it printed, and another name."""
+    log = served.home.parent / "log"
+    assert until(lambda: "/first" in log.read_text())
+    code = log.read_text().rsplit(": ", 1)[1].strip()
+    form = {"code": code, "name": "管理员", "login": "admin", "password": "four stones in a creek", "unit": "一大队"}
+    form |= {"again": form["password"], "case_numbers": "any", "time_zone": "Asia/Shanghai", "backup_folder": ""}
+    address = f"http://{served.address}"
+    answer = httpx.post(f"{address}/first", data=form, headers={"origin": address}, timeout=30)
+    assert (answer.status_code, load_home(served.home).settings.unit) == (200, "一大队")
+
+
+def test_who_dies_or_runs_by_former_settings_is_started_again_and_all_end_with_the_supervisor(served: Served) -> None:
     assert until(lambda: set(served.children()) == NAMES)
-    first = served.children()["web"]
+    before = served.children()
+    claim(served)
+    assert until(lambda: served.children().get("develop", before["develop"]).pid != before["develop"].pid)
+    after = served.children()
+    assert {name for name in NAMES if name in after and before[name].pid == after[name].pid} == {"sign", "web"}
+    first = after["web"]
     first.kill()
     assert until(lambda: served.children().get("web", first).pid != first.pid and served.answers())
+    assert until(lambda: set(served.children()) == NAMES)
     children = list(served.children().values())
     served.process.send_signal(signal.SIGTERM)
     assert served.process.wait(PATIENCE_SECONDS) == 0
@@ -93,19 +111,3 @@ def test_no_process_outlives_a_supervisor_that_was_killed(served: Served) -> Non
     children = list(served.children().values())
     served.process.kill()
     assert not psutil.wait_procs(children, timeout=PATIENCE_SECONDS)[1]
-
-
-def test_a_station_nobody_has_claimed_prints_its_code_and_renews_who_runs_by_changed_settings(served: Served) -> None:
-    log = served.home.parent / "log"
-    assert until(lambda: "/first" in log.read_text())
-    code = log.read_text().rsplit(": ", 1)[1].strip()
-    assert until(lambda: set(served.children()) == NAMES)
-    before = {name: child.pid for name, child in served.children().items()}
-    form = {"code": code, "name": "管理员", "login": "admin", "password": "four stones in a creek", "unit": "一大队"}
-    form |= {"again": form["password"], "case_numbers": "any", "time_zone": "Asia/Shanghai", "backup_folder": ""}
-    address = f"http://{served.address}"
-    answer = httpx.post(f"{address}/first", data=form, headers={"origin": address}, timeout=30)
-    assert (answer.status_code, load_home(served.home).settings.unit) == (200, "一大队")
-    assert until(lambda: served.children().get("develop", psutil.Process()).pid not in (before["develop"], os.getpid()))
-    after = {name: child.pid for name, child in served.children().items()}
-    assert {name for name in NAMES if before[name] == after.get(name)} == {"sign", "web"}
