@@ -27,7 +27,7 @@ from station.custody import Custody
 from station.database import Database, Session
 from station.device.names import byte_name
 from station.digest import SHA256, new_id
-from station.errors import DamagedError, NoSpaceError, ReadbackError, SourceError, StationError
+from station.errors import DamagedError, NoSpaceError, ReadbackError, SourceError, StationError, StorageError
 from station.evidence.opening import open_store
 from station.i18n import translator
 from station.ledger import log
@@ -139,7 +139,8 @@ class Handing:
         with self.database.write() as session:
             uploads.note(session, upload.upload, "taking", clock.now())
         try:
-            kept = filing.keep(open_store(self.home), path, self.home.settings.further_digests)
+            store = open_store(self.home)
+            kept = filing.keep(store, path, self.home.settings.further_digests)
         except (NoSpaceError, ReadbackError) as error:
             _logger.error("document waits", upload=upload.upload, reason=error.message, hint=error.hint)
             self._wait(upload, "no_space" if isinstance(error, NoSpaceError) else "readback")
@@ -157,6 +158,8 @@ class Handing:
             if known is not None or target is None:
                 held.extend([known] if known else [])
                 return ()
+            if not store.exists(kept.sha256):  # a disposal of footage with these bytes took them meanwhile
+                raise StorageError(f"{kept.sha256} left the vault before it was entered", kept="The upload is kept")
             fact = DocumentAdded.Fact(
                 document=upload.upload,
                 target=upload.target,
