@@ -6,7 +6,6 @@ before anything is sealed; a crash at any point is made good by doing the same a
 moved, and deleted only by the setting, once the vault's copy was read again.
 """
 
-import os
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
@@ -28,7 +27,7 @@ from station.custody import Custody
 from station.database import Database, Session
 from station.device.names import byte_name
 from station.digest import SHA256, new_id
-from station.errors import NoSpaceError, SourceError, StationError
+from station.errors import DamagedError, NoSpaceError, ReadbackError, SourceError, StationError, StorageError
 from station.evidence.opening import open_store
 from station.i18n import translator
 from station.ledger import log
@@ -127,9 +126,6 @@ class Handing:
             if held is not None:
                 self._end(upload, "held", clip=held)
                 return
-        if upload.modified_at is not None:
-            moment = clock.parse_time(upload.modified_at).timestamp()
-            os.utime(path, (moment, moment))
         account = hand_in(self.home, self.database, self.custody, self._request(upload))
         line = next(iter(account.files), None)
         self._judge(upload, line, account)
@@ -143,9 +139,15 @@ class Handing:
         with self.database.write() as session:
             uploads.note(session, upload.upload, "taking", clock.now())
         try:
-            kept = filing.keep(open_store(self.home), path, self.home.settings.further_digests)
-        except NoSpaceError:
-            self._wait(upload, "no_space")
+            store = open_store(self.home)
+            kept = filing.keep(store, path, self.home.settings.further_digests)
+        except (NoSpaceError, ReadbackError) as error:
+            _logger.error("document waits", upload=upload.upload, reason=error.message, hint=error.hint)
+            self._wait(upload, "no_space" if isinstance(error, NoSpaceError) else "readback")
+            return
+        except DamagedError as error:  # not tried again: each time would put the same bytes aside once more
+            _logger.error("document not kept", upload=upload.upload, reason=error.message, kept=error.kept)
+            self._end(upload, "refused", problem="document_damaged")
             return
         actor = Actor.model_validate_json(upload.actor)
         held: list[str] = []
@@ -156,6 +158,8 @@ class Handing:
             if known is not None or target is None:
                 held.extend([known] if known else [])
                 return ()
+            if not store.exists(kept.sha256):  # a disposal of footage with these bytes took them meanwhile
+                raise StorageError(f"{kept.sha256} left the vault before it was entered", kept="The upload is kept")
             fact = DocumentAdded.Fact(
                 document=upload.upload,
                 target=upload.target,
@@ -251,6 +255,8 @@ def _entries(upload: UploadView, clip: str) -> tuple[Entry, ...]:
 
 def clean(home: Home, database: Database) -> None:
     """Remove half uploads that nobody went on with, rows that are old, and folders that no row knows."""
+    # Looked at before the rows are: an upload that begins meanwhile has its row before anybody else can write.
+    folders = {folder.name for folder in home.uploads.iterdir()} if home.uploads.is_dir() else set()
     now = clock.now()
     oldest = clock.format_time(now - timedelta(days=home.settings.upload_days))
     with database.write() as session:
@@ -262,10 +268,9 @@ def clean(home: Home, database: Database) -> None:
     for each in half:
         _logger.info("half upload removed", upload=each.upload, received_bytes=actions.received(home, each))
         actions.remove_bytes(home, each.upload)
-    if home.uploads.is_dir():
-        for stray in [folder.name for folder in home.uploads.iterdir() if folder.name not in known]:
-            _logger.info("stray upload removed", upload=stray)
-            actions.remove_bytes(home, stray)
+    for stray in sorted(folders - known - {each.upload for each in half}):
+        _logger.info("stray upload removed", upload=stray)
+        actions.remove_bytes(home, stray)
 
 
 def _is_over(home: Home, upload: UploadView) -> bool:
@@ -297,11 +302,18 @@ class Inbox:
             present = inbox.look(self._folder, _name)
         except SourceError as error:
             _logger.error("inbox", reason=error.message, hint=error.hint)
+            self._tell_unreadable()
             return
         new = self._new(present)
         settled = {path for path in self._stability.settled(new, now) if now >= self._again.get(path, 0.0)}
         if settled:
             self._take({path: new[path] for path in settled})
+
+    def _tell_unreadable(self) -> None:
+        """Keep for the page that the folder itself can't be read, until it can again."""
+        view = InboxView("", 0, "", FileResult.SKIPPED, "unreadable", None, clock.timestamp())
+        with self._handing.database.write() as session:
+            uploads.note_file(session, view)
 
     def close(self) -> None:
         """Stop watching."""

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import structlog
+
 from station import clock
 from station.actions.amend import NAME_CHARACTERS, check_time
 from station.actions.problems import ProblemError
@@ -31,6 +33,7 @@ from station.records.terms import Origin
 from station.state import uploads
 from station.state.uploads import UploadView
 
+_logger = structlog.get_logger(__name__)
 DOCUMENT_BYTES = 500_000_000
 # A case under review still gets documents; a matter that was resolved passes on to its case.
 TAKES_DOCUMENTS = ("open", "submitted")
@@ -206,7 +209,13 @@ def give_up(database: Database, home: Home, upload: UploadView) -> None:
 
 def remove_bytes(home: Home, upload: str) -> None:
     """Remove what lies here of an upload."""
-    shutil.rmtree(home.uploads / upload, ignore_errors=True)
+    shutil.rmtree(home.uploads / upload, onerror=_tell)
+
+
+def _tell(_function: object, path: str, error: tuple[type[BaseException], BaseException, TracebackType]) -> None:
+    """Log what could not be removed; the hourly cleaning tries again."""
+    if not isinstance(error[1], FileNotFoundError):
+        _logger.warning("upload not removed", path=path, reason=str(error[1]))
 
 
 class OffsetError(ConflictError):
@@ -269,8 +278,11 @@ class Receiving:
         os.close(self._handle)
 
 
-def mark_arrived(database: Database, upload: UploadView) -> None:
-    """Note that all of an upload is here: it is taken in next."""
+def mark_arrived(database: Database, home: Home, upload: UploadView) -> None:
+    """Note that all of an upload is here, under the file's own time as stated: it is taken in next."""
+    if upload.modified_at is not None:  # here, since only a file's owner may set its times
+        moment = clock.parse_time(upload.modified_at).timestamp()
+        os.utime(path_of(home, upload), (moment, moment))
     with database.write() as session:
         present = uploads.get(session, upload.upload)
         if present is not None and present.state == "receiving":

@@ -21,6 +21,7 @@ from station.errors import ConflictError, DamagedError, SignerRefusedError, Sign
 from station.ledger.continuation import check_continued
 from station.ledger.sign import Signer
 from station.records.disposal_entries import Ground
+from station.records.document_entries import DocumentAdded
 from station.records.entries import Actor, Proof
 from station.records.terms import NoneReason, Role, TargetKind
 from tests.flow.images import footage
@@ -183,6 +184,31 @@ def test_footage_goes_by_two_people_and_never_comes_back(
     assert row.sha256 not in {path.name for path in station.blobs()}
     assert station.verify()["code"] == 0
     assert differences(station) == []
+
+
+def test_bytes_that_are_a_document_of_a_case_as_well_stay(
+    station: Station, card: Path, people: People, later: Callable[[], None]
+) -> None:
+    assert station.dock(card).code == 0
+    found = clips(station)
+    people.bind(list(found.values()))
+    (row,) = station.rows("SELECT sha256, size_bytes FROM catalogue_clip WHERE path = 'A.MP4'")
+    fact = DocumentAdded.Fact(
+        document="x1",
+        target="t1",
+        target_kind=TargetKind.CASE,
+        digest={"sha256": row.sha256},
+        size_bytes=row.size_bytes,
+        kind="jpeg",
+        readback="direct",
+    )
+    with station.custody() as custody:
+        custody.append(DocumentAdded(fact=fact))
+    later()
+    people.decide(people.propose([found["A.MP4"]]))
+    assert station.run("dispose").code == 0
+    assert row.sha256 in {path.name for path in station.blobs()}
+    assert station.verify()["code"] == 0
 
 
 def test_an_original_missing_without_an_entry_is_an_alarm(

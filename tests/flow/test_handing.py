@@ -52,7 +52,7 @@ class Desk:
         with Receiving(self.home, upload, 0) as receiving:
             receiving.write(data)
             assert receiving.finish()
-        uploads.mark_arrived(self.database, upload)
+        uploads.mark_arrived(self.database, self.home, upload)
         return upload
 
     def case(self) -> str:
@@ -227,6 +227,17 @@ def test_a_crash_between_keeping_a_document_and_ending_its_upload_is_made_good(
         assert (desk.now(upload).state, desk.count(DocumentAdded)) == ("taken", 1)
 
 
+def test_a_document_that_is_damaged_in_the_vault_stops_no_other(station: Station) -> None:
+    with desk_at(station) as desk:
+        target = desk.case()
+        path = station.store.path(sha256(PDF).hexdigest())
+        path.write_bytes(b"damaged")
+        upload, other = desk.add(target, PDF), desk.add(target, PDF + b"other")
+        desk.take_in()
+        assert (desk.now(upload).state, desk.now(upload).problem) == ("refused", "document_damaged")
+        assert (desk.now(other).state, desk.count(DocumentAdded)) == ("taken", 1)
+
+
 def test_what_is_no_document_is_refused_whatever_its_name_says(station: Station) -> None:
     with desk_at(station) as desk:
         upload = desk.add(desk.case(), b"<script>alert(1)</script>", "photo.jpg")
@@ -297,6 +308,19 @@ def test_a_file_taken_in_from_the_watched_folder_is_deleted_only_by_the_setting(
         desk.take_in()
         assert desk.count(ClipIngested) == 2, "whatever a file is called"
         assert sorted(os.fsencode(each.name) for each in folder.iterdir()) == [b"notes.txt", b"\xff\xfe.mp4"]
+
+
+def test_a_watched_folder_that_can_not_be_read_is_told_until_it_can(station: Station, tmp_path: Path) -> None:
+    folder = tmp_path / "inbox"
+    with desk_at(station, inbox=str(folder), inbox_settle_seconds=0) as desk:
+        desk.take_in()
+        with desk.database.read() as session:
+            (told,) = state.files(session)
+        assert (told.path, told.reason) == ("", "unreadable")
+        folder.mkdir()
+        desk.take_in()
+        with desk.database.read() as session:
+            assert state.files(session) == ()
 
 
 def test_a_file_is_still_when_size_and_time_stayed_for_the_whole_span() -> None:

@@ -154,7 +154,8 @@ def tell_offset(request: Request, upload: str) -> Response:
         return _answer(404)
     offset = found.size_bytes if found.state != "receiving" else actions.received(station.home, found)
     if found.state == "receiving" and offset == found.size_bytes:
-        actions.mark_arrived(station.database, found)  # the station stopped after the last byte, before noting it
+        # The station stopped after the last byte, before noting it.
+        actions.mark_arrived(station.database, station.home, found)
     told = {"upload-offset": str(offset), "upload-length": str(found.size_bytes)}
     return _answer(200, told | _expiry(request, found))
 
@@ -169,7 +170,7 @@ async def add_piece(request: Request, upload: str) -> Response:
         receiving = Receiving(station.home, found, _offset(request))
         whole = await _receive(request, receiving)
         if whole:
-            await run_in_threadpool(actions.mark_arrived, station.database, found)
+            await run_in_threadpool(actions.mark_arrived, station.database, station.home, found)
     except ClientDisconnect:
         return _answer(400)
     except tuple(_STATUSES) as error:

@@ -41,7 +41,7 @@ _GROUPS: dict[str, Iterable[str]] = {
     "source": terms.Source,
     "origin": terms.Origin,
     "upload_state": (*uploads.UNFINISHED, "taken", "held", "refused"),
-    "upload_problem": ("digest_differs", "upload_lost", "not_document"),
+    "upload_problem": ("digest_differs", "upload_lost", "not_document", "document_damaged"),
     "document_kind": get_args(DocumentKind),
     "time_trust": terms.TimeTrust,
     "clip_stage": terms.ClipStage,
