@@ -16,26 +16,32 @@ from station.catalogue.clips import can_see
 from station.catalogue.tables import metadata
 from station.catalogue.views import HistoryLine, Viewer
 from station.catalogue.visibility import CLIP, TARGET, as_roles, known_target, visible_clip
-from station.records.terms import Role
+from station.records.terms import Role, TargetKind
 
 HISTORY = metadata.tables["catalogue_history"]
 LOOK = metadata.tables["catalogue_look"]
 DOCKING = metadata.tables["catalogue_docking"]
 
 SUPERVISING = frozenset({Role.CLERK, Role.REVIEWER, Role.INSPECTOR})
+_BINDING = ("clip.bound", "clip.unbound")
+_RESOLVED = ("target.numbered", "target.merged", "target.dropped")
 BETWEEN = " · "  # between several names in one param; the same in every language
 
 
 def clip_history(session: Session, viewer: Viewer, clip: str) -> tuple[HistoryLine, ...]:
-    """Return the history of a clip the viewer may see, oldest first."""
+    """Return the history of a clip the viewer may see, oldest first; what became of its pending matters among it."""
     known = select(TARGET.c.target).where(known_target(viewer))
     told = or_(HISTORY.c.target.is_(None), HISTORY.c.person == viewer.person, HISTORY.c.target.in_(known))
     query = select(HISTORY).where(HISTORY.c.subject == f"clip:{clip}", told).order_by(HISTORY.c.seq)
-    rows = [(row.seq, row.at, row.code, json.loads(row.params), row.person) for row in fetch(session, query)]
+    rows = [_raw(row) for row in fetch(session, query)]
+    matters = {row[3]["target"] for row in rows if row[2] == "clip.bound" and row[3]["kind"] == TargetKind.MATTER}
+    for part in chunks(sorted(matters)):
+        subjects = [f"{TargetKind.MATTER}:{matter}" for matter in part]
+        query = select(HISTORY).where(HISTORY.c.subject.in_(subjects), HISTORY.c.code.in_(_RESOLVED), told)
+        rows += [ended for row in fetch(session, query) if _is_bound(rows, (ended := _raw(row))[3]["target"], row.seq)]
     if can_see(session, as_roles(viewer, SUPERVISING), clip):
-        looks = fetch(session, select(LOOK).where(LOOK.c.clip == clip))
-        rows = sorted([*rows, *(_look(row) for row in looks)], key=lambda row: row[0])
-    return _named(session, rows)
+        rows += [_look(row) for row in fetch(session, select(LOOK).where(LOOK.c.clip == clip))]
+    return _named(session, sorted(rows, key=lambda row: row[0]))
 
 
 def target_history(
@@ -48,12 +54,20 @@ def target_history(
     about_target = or_(HISTORY.c.target.is_(None), HISTORY.c.target.in_(targets))
     told = about_clip if only_clips else or_(about_clip, and_(HISTORY.c.clip.is_(None), about_target))
     query = select(HISTORY).where(HISTORY.c.subject == f"{kind}:{target}", told).order_by(HISTORY.c.seq)
-    return _named(
-        session, [(row.seq, row.at, row.code, json.loads(row.params), row.person) for row in fetch(session, query)]
-    )
+    return _named(session, [_raw(row) for row in fetch(session, query)])
 
 
 _Raw = tuple[int, str, str, dict[str, str], str | None]
+
+
+def _raw(row: Row[Any]) -> _Raw:
+    return row.seq, row.at, row.code, json.loads(row.params), row.person
+
+
+def _is_bound(rows: list[_Raw], target: str, seq: int) -> bool:
+    """Say whether, by the lines of a clip in order, it was bound to the target when the log had `seq` entries."""
+    codes = [row[2] for row in rows if row[0] < seq and row[3].get("target") == target and row[2] in _BINDING]
+    return codes[-1:] == ["clip.bound"]
 
 
 def _look(row: Row[Any]) -> _Raw:

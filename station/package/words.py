@@ -46,8 +46,8 @@ class Words:
         }
 
     def ranges(self, proven: Proven) -> str:
-        """Return the stretches of a clip as on a player: `0:05-1:10, 2:00-2:30`; empty without any."""
-        return ", ".join(f"{self.zh.duration(start)}-{self.zh.duration(end)}" for start, end in proven.ranges)
+        """Return the stretches of a clip as on a player: `0:00:05.000-0:01:10.480`; empty without any."""
+        return ", ".join(f"{self.zh.position(start)}-{self.zh.position(end)}" for start, end in proven.ranges)
 
 
 def speak(content: Content) -> Words:

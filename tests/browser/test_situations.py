@@ -90,6 +90,7 @@ def test_the_number_comes_three_days_later(desks: Desks) -> None:
     expect(binding).to_contain_text(NUMBER)
     expect(binding).to_contain_text("现场情况")
     expect(page.locator(".history")).to_contain_text(matter)
+    expect(page.locator(".history")).to_contain_text(f"转为案件 {NUMBER}")
 
 
 def test_one_clip_in_two_cases(desks: Desks) -> None:

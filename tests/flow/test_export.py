@@ -322,7 +322,7 @@ def test_the_evidence_list_opens_in_excel_and_runs_nothing(package: Path) -> Non
     assert all(len(row) == len(heading) for row in rows)
     assert not [cell for row in rows for cell in row if cell[:1] in "=+-@" and cell]
     assert any(f"SHA-256: {sha(WHOLE)}" in row for row in rows)
-    assert any("当事人占道经营 [0:01-1:02]" in row for row in rows)
+    assert any("当事人占道经营 [0:00:00.500-0:01:01.500]" in row for row in rows)
     assert any("视听资料" in cell for cell in rows[0])
     items = json.loads((folder / "data/evidence-list.json").read_bytes())["items"]
     assert {each["sha256"] for each in items} >= {sha(WHOLE)}

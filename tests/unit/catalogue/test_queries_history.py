@@ -33,8 +33,10 @@ SHA = {"sha256": "0" * 64}
 BY_ME = Actor(person="me", via="web", session="s", strength="password")
 
 
-def bound(target: str | None, clip: str = "a", actor: Actor | None = BY_ME) -> case_entries.ClipBound:
-    kind, reason = (TargetKind.CASE, None) if target else (TargetKind.NONE, NoneReason.PATROL)
+def bound(
+    target: str | None, clip: str = "a", actor: Actor | None = BY_ME, kind: TargetKind = TargetKind.CASE
+) -> case_entries.ClipBound:
+    kind, reason = (kind, None) if target else (TargetKind.NONE, NoneReason.PATROL)
     fact = case_entries.ClipBound.Fact(
         binding="b", action="x", clip=clip, kind=kind, target=target, none_reason=reason, source=Source.OFFICER
     )
@@ -297,6 +299,7 @@ WITHOUT_LINES = {
     disposal_entries.BackupBegun,
     disposal_entries.BackupCompleted,
     disposal_entries.BackupForgotten,
+    disposal_entries.BackupDrilled,
     log_entries.KeyRotated,
     log_entries.LogContinues,
     export_entries.ExportTaken,
@@ -426,6 +429,25 @@ def test_a_line_about_a_case_the_viewer_may_not_know_is_left_out(station: Catalo
     assert [line.seq for line in history(station, "clerk")] == [0, 1, 3]
     assert "罚2号" not in repr(history(station, "clerk"))
     assert [line.seq for line in history(station, "clerk", person="p1")] == [0, 1, 2, 3]
+
+
+def test_what_became_of_a_clips_pending_matter_stands_in_its_history(catalogue: Catalogue) -> None:
+    catalogue.clip("a")
+    catalogue.clip("b")
+    catalogue.target("m", "待1", kind="matter")
+    catalogue.target("c", "罚3号")
+    unbound = case_entries.ClipUnbound.Fact(binding="b", clip="b", kind=TargetKind.MATTER, target="m")
+    entries = [
+        *(bound("m", clip, kind=TargetKind.MATTER) for clip in "ab"),
+        case_entries.ClipUnbound(fact=unbound, actor=BY_ME),
+        resolved("numbered", "c"),
+    ]
+    for seq, entry in enumerate(entries):
+        catalogue.add(*history_rows(seq, at(seq), entry))
+    catalogue.bind("a", "m")
+    assert [line.code for line in history(catalogue, "clerk", clip="b")] == ["clip.bound", "clip.unbound"]
+    bound_line, line = history(catalogue, "clerk")
+    assert (bound_line.params["number"], line.code, line.params["into_number"]) == ("待1", "target.numbered", "罚3号")
 
 
 def test_an_erased_name_is_gone_from_the_history_too(catalogue: Catalogue) -> None:

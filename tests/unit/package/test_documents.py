@@ -77,7 +77,7 @@ def test_no_cell_of_the_evidence_list_is_a_formula_or_hides_text() -> None:
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
     assert not [cell for cell in cells if cell != plain(cell)]
     assert [row[0] for row in rows[1:]] == ["1", "2", "3"]
-    assert "占道经营 [0:05-1:10]" in rows[1]
+    assert "占道经营 [0:00:05.000-0:01:10.000]" in rows[1]
 
 
 def test_the_certificate_is_archival_with_all_fonts_embedded(pdf: Path) -> None:
