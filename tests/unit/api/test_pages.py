@@ -262,8 +262,12 @@ def test_the_register_of_holders_is_kept_by_clerks(station: FakeStation, browse:
     assert client.post(address, data=form).status_code == 409
     (issued,) = station.entries("holder.issued")
     assert issued.fact.since == "2026-11-01T00:00:00.000000Z"
-    assert client.post(f"/recorders/return/{issued.fact.holding}").status_code == 303
-    assert client.post(f"/recorders/return/{issued.fact.holding}").status_code == 404
+    back = f"/recorders/return/{issued.fact.holding}"
+    assert client.post(back, data={"until": "2026-10-31T18:00"}).status_code == 409, "before it was issued"
+    assert client.post(back, data={"until": "2026-11-01T18:00"}).status_code == 303
+    (returned,) = station.entries("holder.returned")
+    assert returned.fact.until == "2026-11-01T10:00:00.000000Z"
+    assert client.post(back).status_code == 404
 
 
 def turned_away(station: FakeStation, reason: str, serial: str) -> str:
