@@ -20,6 +20,7 @@ from station.api.upload_pages import DocumentsPage
 from station.api.waves import WaveView
 from station.board import SlotBoard
 from station.catalogue.exports import ExportRow
+from station.catalogue.notes import NoteView
 from station.catalogue.reviews import SubmissionView
 from station.catalogue.views import (
     AlarmView,
@@ -198,6 +199,8 @@ class ClipPageView:
     filmstrip_url: str | None = None
     wave: WaveView | None = None
     map: MapView | None = None
+    notes: tuple[NoteView, ...] = ()
+    can_note: bool = False
 
 
 @dataclass(frozen=True, slots=True)

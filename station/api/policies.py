@@ -120,6 +120,8 @@ POLICIES: dict[str, Policy] = {
     "GET /clips/{clip}/poster": Policy(Who.ROLES, _SEEING, Subject.CLIP, at_dock=True),
     "GET /clips/{clip}/filmstrip": _roles(*_SEEING, subject=Subject.CLIP),
     "GET /map/{zoom}/{x}/{y}": _roles(*_SEEING),
+    "POST /clips/{clip}/notes": _roles(*_TAGGING, Role.HANDLER, subject=Subject.CLIP),
+    "POST /clips/{clip}/transcript": _roles(*_TAGGING, Role.HANDLER, subject=Subject.CLIP),
     "POST /clips/{clip}/disclaim": Policy(Who.ROLES, frozenset({Role.OFFICER}), Subject.CLIP, at_dock=True),
     "GET /clips/{clip}/media": _roles(*_SEEING, subject=Subject.CLIP),
     "GET /clips/{clip}/frames": _roles(*_SEEING, subject=Subject.CLIP),

@@ -22,6 +22,7 @@ from station.records import (
     export_entries,
     handing_entries,
     log_entries,
+    note_entries,
     review_entries,
 )
 from station.records.entries import Actor, Entry
@@ -46,6 +47,8 @@ HISTORY_CODES: Final[dict[str, tuple[str, ...]]] = {
     "clip.cleared_place": ("source", "reason"),
     "clip.cleared_collector": ("source", "reason"),
     "clip.disclaimed": (),
+    "clip.noted": ("note", "lines"),
+    "clip.note_amended": ("note", "lines", "replaces"),
     "clip.classified": ("sensitivity", "reason"),
     "clip.submitted": ("submission", "kind", "target", "log_size"),
     "clip.disposal_proposed": ("disposal", "rule", "due_at"),
@@ -253,6 +256,13 @@ def _(entry: document_entries.DocumentAdded) -> Iterable[_Line]:
             "reason": text.note or None,
         }
     return (_Line(f"{fact.target_kind}:{fact.target}", "document.added", params),)
+
+
+@_lines.register
+def _(entry: note_entries.ClipNoted) -> Iterable[_Line]:
+    fact = entry.fact
+    code = "clip.note_amended" if fact.replaces else "clip.noted"
+    return (_Line(f"clip:{fact.clip}", code, {"note": fact.note, "lines": fact.lines, "replaces": fact.replaces}),)
 
 
 @_lines.register

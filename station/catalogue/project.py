@@ -22,6 +22,7 @@ from station.catalogue import (
     project_dockings,
     project_documents,
     project_exports,
+    project_notes,
     project_people,
     project_recorders,
     project_reviews,
@@ -167,6 +168,7 @@ _PROJECTORS: dict[str, Projector] = {
     **project_cases.PROJECTORS,
     **project_reviews.PROJECTORS,
     **project_documents.PROJECTORS,
+    **project_notes.PROJECTORS,
     **project_exports.PROJECTORS,
     **project_disposals.PROJECTORS,
 }

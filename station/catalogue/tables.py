@@ -15,7 +15,7 @@ from sqlmodel import Field, SQLModel
 
 from station.database import strict_columns
 
-PROJECTION_VERSION = 7
+PROJECTION_VERSION = 8
 metadata = MetaData()
 
 
@@ -317,6 +317,19 @@ class Document(Table, table=True):
     note: str
     added_at: str
     added_by: str | None
+
+
+class Note(Table, table=True):
+    """A note on a clip: `lines` is JSON [[ms or null, words], …]; `replaced`: another stands in its place."""
+
+    __tablename__: ClassVar[Any] = "catalogue_note"
+    note: str = Field(primary_key=True)
+    seq: int = Field(unique=True)
+    clip: str = Field(index=True)
+    lines: str
+    noted_at: str
+    noted_by: str | None
+    replaced: bool = False
 
 
 class Submission(Table, table=True):

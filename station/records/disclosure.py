@@ -59,6 +59,7 @@ DISCLOSED: Final[Mapping[str, Rule]] = {
     "clip.unbound": _parts("fact", "text", "actor"),
     "clip.amended": _parts("fact", "place", "people", "text", "actor"),
     "clip.disclaimed": _parts("fact", "actor"),
+    "clip.noted": _parts("fact", "actor"),
     "clip.classified": _parts("fact", "actor"),
     "hold.placed": _parts("fact"),
     "hold.lifted": _parts("fact"),

@@ -39,6 +39,7 @@ from station.api.waves import WaveView, draw_wave
 from station.board import SlotBoard
 from station.catalogue import exports, retaining, review_lists, reviews, views
 from station.catalogue.documents import DocumentView
+from station.catalogue.notes import NoteView
 from station.catalogue.timeline import Lane
 from station.clock import KernelClock
 from station.config import Home, Settings
@@ -215,13 +216,24 @@ TRACK = Track(timed="sample", fixes=tuple(
 ))  # fmt: skip
 
 
+NOTES = (
+    NoteView(
+        "n1", ((83_400, "当事人出示营业执照正本，执法人员当场核对。"),), "2026-11-22T11:05:00.000000Z", "p2", "陈静"
+    ),
+    NoteView("n2", ((None, "全程无遮挡，声音清晰。"),), "2026-11-22T11:06:00.000000Z", "p1", "张伟"),
+    NoteView(
+        "n3", tuple((n * 4200, f"问答第 {n + 1} 句") for n in range(40)), "2026-11-22T11:30:00.000000Z", "p2", "陈静"
+    ),
+)
+
+
 def clip_page(row: views.ClipRow, **changes: Any) -> pages.ClipPageView:
     values: dict[str, Any] = {
         "detail": detail(row), "media_url": "/media.mp4", "poster_url": "/clips/c01/poster",
         "proxy": pages.ProxyState("none"), "can_bind": True, "can_amend": True, "can_verify": True, "can_classify": True,
         "needs_purpose": False, "blocked": None, "officers": PEOPLE, "sensitivities": CLASSES,
         "frames": "ready", "frames_url": "/frames.json", "filmstrip_url": "/clips/c01/filmstrip",
-        "wave": draw_wave(WAVE, row.duration_ms) if row.duration_ms else None, "map": draw_track(TRACK, None),
+        "wave": draw_wave(WAVE, row.duration_ms) if row.duration_ms else None, "map": draw_track(TRACK, None), "notes": NOTES, "can_note": True,
     }  # fmt: skip
     return pages.ClipPageView(**values | changes)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from station.errors import DamagedError, StationError
+from station.evidence.store import LocalStore
 from station.ledger import log
 from station.ledger.extract import prove_growth
 from station.ledger.growth import make_growth, verify_growth
@@ -58,7 +59,11 @@ def town(blank_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Town:
         station = Station(root)
         station.dock(write_folder(place / "card", {f"{n}.mp4": footage(n, 3000) for n in range(3)}))
         with station.custody() as custody:
-            fill_all_tables(custody, station.rows("SELECT clip FROM catalogue_clip ORDER BY path")[0][0])
+            fill_all_tables(
+                custody,
+                station.rows("SELECT clip FROM catalogue_clip ORDER BY path")[0][0],
+                LocalStore(station.home.vault),
+            )
         noon = copy_home(root, place / "noon")
         station.dock(write_folder(place / "card", {"3.mp4": footage(3, 3000)}))
         station.dock(write_folder(place / "card", {"4.mp4": footage(4, 3000)}))

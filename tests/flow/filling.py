@@ -1,6 +1,9 @@
 """Entries of every type about one clip, so that every table of the catalogue has a row."""
 
+from hashlib import sha256
+
 from station.custody import Custody
+from station.evidence.store import LocalStore
 from station.records.case_entries import (
     ClipAmended,
     ClipBound,
@@ -26,6 +29,7 @@ from station.records.log_entries import (
     AlarmRaised,
     CheckCompleted,
 )
+from station.records.note_entries import ClipNoted, NoteLine
 from station.records.people_entries import AccountChanged, PersonDescribed, RolesGranted, SessionOpened
 from station.records.recorder_entries import RecorderQuarantined
 from station.records.review_entries import (
@@ -49,6 +53,9 @@ from station.records.terms import (
 
 ZHANG = Actor(person="zhang", via="web", session="s1", strength="password")
 TIME = "2026-08-04T10:00:00.000000Z"
+
+
+DOCUMENT = b"%PDF-1.7\n"
 
 
 def entries_about(clip: str, recorder: str) -> tuple[Entry, ...]:
@@ -132,12 +139,17 @@ def entries_about(clip: str, recorder: str) -> tuple[Entry, ...]:
                 document="x1",
                 target="t1",
                 target_kind=TargetKind.CASE,
-                digest={"sha256": "ab" * 32},
-                size_bytes=10,
+                digest={"sha256": sha256(DOCUMENT).hexdigest()},
+                size_bytes=len(DOCUMENT),
                 kind="pdf",
                 readback="direct",
             ),
             text=DocumentAdded.Text(file_name="笔录.pdf", from_whom="王某", note="现场检查笔录"),
+            actor=ZHANG,
+        ),
+        ClipNoted(
+            fact=ClipNoted.Fact(note="n1", clip=clip, lines=1),
+            text=ClipNoted.Text(lines=(NoteLine(at_ms=1500, words="当事人出示执照"),)),
             actor=ZHANG,
         ),
         DocumentOpened(
@@ -233,8 +245,9 @@ def entries_about(clip: str, recorder: str) -> tuple[Entry, ...]:
     )  # fmt: skip
 
 
-def fill_all_tables(custody: Custody, clip: str) -> None:
-    """Append them, with a holding that covers the clip."""
+def fill_all_tables(custody: Custody, clip: str, store: LocalStore) -> None:
+    """Append them, with a holding that covers the clip; the document among them is in the vault."""
+    store.put_bytes(DOCUMENT)
     custody.append(*entries_about(clip, "r1"))
 
 

@@ -16,6 +16,7 @@ import pytest
 from station.actions.verify import check_clips
 from station.catalogue.tables import metadata as catalogue_metadata
 from station.custody import Custody
+from station.evidence.store import LocalStore
 from station.ledger import anchors, log
 from station.ledger import tables as ledger_tables
 from station.ledger.cosign import CosigningKey
@@ -50,7 +51,11 @@ def filled_home(blank_home: Path, tmp_path_factory: pytest.TempPathFactory) -> P
         (place / "half.img").write_bytes(half.build()[: FatCard.offset(210)])
         station.dock(place / "half.img")
         with station.custody() as custody:
-            fill_all_tables(custody, station.rows("SELECT clip FROM catalogue_clip ORDER BY path")[0][0])
+            fill_all_tables(
+                custody,
+                station.rows("SELECT clip FROM catalogue_clip ORDER BY path")[0][0],
+                LocalStore(station.home.vault),
+            )
         cosign(station, 8)
         assert station.verify()["code"] == 0
         empty = [name for name in (*LEDGER, *CATALOGUE) if station.rows(f"SELECT count(*) FROM {name}") == [(0,)]]  # noqa: S608

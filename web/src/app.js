@@ -10,6 +10,7 @@ import "./_evidence-player.js";
 import "./_file-check.js";
 import "./_file-upload.js";
 import "./_muted-preview.js";
+import "./_note-now.js";
 import "./_tagging.js";
 import "./_time-marks.js";
 import "./_track-map.js";

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 
 from station import clock
-from station.actions import access, amend, media
+from station.actions import access, amend, media, notes
 from station.actions.problems import ProblemError
 from station.api.auth import RefusedError
 from station.api.beside import map_beside, wave_beside
@@ -23,6 +23,7 @@ from station.api.timeline import day_strip
 from station.catalogue import checks
 from station.catalogue.clip_detail import clip_detail
 from station.catalogue.clips import ClipBytes, can_see, clip_digest, cursor_time, digests_of, list_clips
+from station.catalogue.notes import list_notes
 from station.catalogue.overview import queue_counts
 from station.catalogue.register import register_lines
 from station.catalogue.views import ClipDetail, ClipFilter, ClipRow, PersonView, Queue, RecorderView, Viewer
@@ -215,6 +216,8 @@ def _clip_view(
         officers=station.officers(session, unit) if editing else (),
         sensitivities=_sensitivities(roles),
         problem=problem,
+        notes=() if waiting or blocked == "suspected_secret" else list_notes(session, held.clip),
+        can_note=bool(roles & notes.NOTERS) and held.stage != ClipStage.DISPOSED and not waiting,
         holding=_holding(session, visit, held, detail),
         frames=frames,
         frames_url=f"/clips/{held.clip}/frames" if frames == "ready" else None,

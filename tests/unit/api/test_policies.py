@@ -65,6 +65,8 @@ EXPECTED = {
     "GET /clips/{clip}/poster": SEEING,
     "GET /clips/{clip}/filmstrip": SEEING,
     "GET /map/{zoom}/{x}/{y}": SEEING,
+    "POST /clips/{clip}/notes": "officer clerk handler",
+    "POST /clips/{clip}/transcript": "officer clerk handler",
     "POST /clips/{clip}/disclaim": "officer",
     "GET /clips/{clip}/media": SEEING,
     "GET /clips/{clip}/frames": SEEING,

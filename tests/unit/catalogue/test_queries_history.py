@@ -18,6 +18,7 @@ from station.records import (
     export_entries,
     handing_entries,
     log_entries,
+    note_entries,
     people_entries,
     recorder_entries,
     review_entries,
@@ -82,8 +83,16 @@ def resolved(outcome: Any, into: str | None) -> case_entries.TargetResolved:
     return case_entries.TargetResolved(fact=fact, actor=BY_ME)
 
 
+def noted(replaces: str | None) -> note_entries.ClipNoted:
+    return note_entries.ClipNoted(
+        fact=note_entries.ClipNoted.Fact(note="n1", clip="a", lines=1, replaces=replaces), actor=BY_ME
+    )
+
+
 PEOPLE = case_entries.ClipAmended.People(collector="me", companions=("p1", "p2"))
 LINES: list[tuple[Entry, list[tuple[str, str]]]] = [
+    (noted(None), [("clip:a", "clip.noted")]),
+    (noted("n0"), [("clip:a", "clip.note_amended")]),
     (docking_entries.ClipIngested(fact=taken_in()), [("clip:a", "clip.ingested")]),
     (docking_entries.ClipIncomplete(fact=taken_in()), [("clip:a", "clip.incomplete")]),
     (
