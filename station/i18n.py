@@ -43,6 +43,7 @@ _CODED_PARAMS: Final = {
     "export_reason": "export_reason",
     "verdict": "verdict",
     "field": "field",
+    "made_of": "made_of",
 }
 _DAYS_FROM: Final = 2 * 86_400
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
@@ -95,6 +96,8 @@ class Translator:
             return self.code(_CODED_PARAMS[name], value)
         if name.endswith("_bytes"):
             return self.size(int(value))
+        if name == "frame_ms":
+            return self.position(int(value))
         return self.moment(value) if name.endswith("_at") else value
 
     @property

@@ -74,13 +74,13 @@ def range_typed(start: str, end: str) -> TimeRange | None:
     """
     if not start.strip() and not end.strip():
         return None
-    made = TimeRange(start_ms=position_typed(start), end_ms=position_typed(end))
+    made = TimeRange(start_ms=position_ms(start), end_ms=position_ms(end))
     if made.end_ms <= made.start_ms:
         raise ProblemError("range_backwards", f"{end!r} is not after {start!r}")
     return made
 
 
-def position_typed(text: str) -> int:
+def position_ms(text: str) -> int:
     """Return a moment of a clip as typed (`00:01:23.4`, `1:23.4`, `83.4`) in ms; raises ProblemError range_invalid."""
     # NFKC: a Chinese input method types the full-width colon, point and figures.
     found = _POSITION.fullmatch(unicodedata.normalize("NFKC", text).strip().replace("\N{IDEOGRAPHIC FULL STOP}", "."))

@@ -20,6 +20,7 @@ from station.api.upload_pages import DocumentsPage
 from station.api.waves import WaveView
 from station.board import SlotBoard
 from station.catalogue.exports import ExportRow
+from station.catalogue.meanwhile import Meanwhile
 from station.catalogue.notes import NoteView
 from station.catalogue.reviews import SubmissionView
 from station.catalogue.views import (
@@ -176,7 +177,8 @@ class ClipPageView:
     for one, posting to /clips/{id}/open; until then neither poster nor media is offered. `submitted`: a case
     it is bound to was submitted, so that changes take two people. `frames` says whether a video can be stepped by
     frame (none: no video); `frames_url` has the times when it can. `filmstrip_url` None: it has none (yet).
-    `wave` None: nothing with sound plays. `map` None: it may not be shown (yet).
+    `wave` None: nothing with sound plays. `map` None: it may not be shown (yet). `meanwhile` are other recorders' clips
+    that overlap, `meanwhile_more` how many more there are; `posters` as on ClipsPage.
     """
 
     detail: ClipDetail
@@ -201,6 +203,9 @@ class ClipPageView:
     map: MapView | None = None
     notes: tuple[NoteView, ...] = ()
     can_note: bool = False
+    meanwhile: tuple[Meanwhile, ...] = ()
+    meanwhile_more: int = 0
+    posters: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

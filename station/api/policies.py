@@ -125,6 +125,7 @@ POLICIES: dict[str, Policy] = {
     "POST /clips/{clip}/disclaim": Policy(Who.ROLES, frozenset({Role.OFFICER}), Subject.CLIP, at_dock=True),
     "GET /clips/{clip}/media": _roles(*_SEEING, subject=Subject.CLIP),
     "GET /clips/{clip}/frames": _roles(*_SEEING, subject=Subject.CLIP),
+    "POST /clips/{clip}/frame": _roles(*_SEEING, subject=Subject.CLIP),
     "POST /clips/{clip}/open": _roles(Role.INSPECTOR, subject=Subject.CLIP),
     "POST /clips/{clip}/verify": _roles(*_SEEING, subject=Subject.CLIP),
     "GET /clips/{clip}/proof": _roles(*_SEEING, subject=Subject.CLIP),

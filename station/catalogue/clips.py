@@ -39,7 +39,10 @@ _QUEUE_FLAGS = {
 
 @dataclass(frozen=True, slots=True)
 class ClipBytes:
-    """What is needed to hand out a clip's footage; `stage` and `sensitivity` may forbid it."""
+    """What is needed to hand out a clip's footage; `stage` and `sensitivity` may forbid it.
+
+    `seq` is the ledger entry that took its bytes in.
+    """
 
     clip: str
     sha256: str
@@ -50,6 +53,7 @@ class ClipBytes:
     sensitivity: str
     stage: str
     file_name: str
+    seq: int
 
 
 def list_clips(

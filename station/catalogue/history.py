@@ -67,6 +67,7 @@ HISTORY_CODES: Final[dict[str, tuple[str, ...]]] = {
     "target.submitted": ("submission", "version", "clips", "log_size"),
     "submission.change_agreed": ("target", "clip", "field"),
     "opinion.given": ("submission", "version", "verdict", "reason"),
+    "clip.frame_exported": ("frame_ms", "made_of", "sha256", "size_bytes", "reason"),
     "clip.derived": ("target", "export", "tool", "tool_version"),
     "export.requested": ("export", "clips", "export_reason", "reason"),
     "export.approved": ("export",),
@@ -263,6 +264,19 @@ def _(entry: note_entries.ClipNoted) -> Iterable[_Line]:
     fact = entry.fact
     code = "clip.note_amended" if fact.replaces else "clip.noted"
     return (_Line(f"clip:{fact.clip}", code, {"note": fact.note, "lines": fact.lines, "replaces": fact.replaces}),)
+
+
+@_lines.register
+def _(entry: export_entries.FrameExported) -> Iterable[_Line]:
+    fact = entry.fact
+    params: dict[str, _Value] = {
+        "frame_ms": fact.time_ms,
+        "made_of": fact.made_of,
+        "sha256": fact.digest[SHA256],
+        "size_bytes": fact.size_bytes,
+        "reason": entry.text.reason if entry.text else None,
+    }
+    return (_Line(f"clip:{fact.clip}", "clip.frame_exported", params),)
 
 
 @_lines.register

@@ -11,7 +11,10 @@ Picture 0 is shown at `first` ticks of `base` seconds (a fraction); each run is 
 import json
 import re
 import threading
-from itertools import groupby, pairwise
+from bisect import bisect_right
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import accumulate, groupby, pairwise
 from pathlib import Path
 
 from station.derive import tool
@@ -25,6 +28,33 @@ _LIMITS = Limits(cpu_seconds=300, address_space_bytes=2 * tool.GIB, file_size_by
 _PACKET = re.compile(rb"packet,(-?\d{1,18}),([A-Z_]*)", re.ASCII)
 _STREAM = re.compile(rb"stream,([1-9]\d{0,9})/([1-9]\d{0,9})", re.ASCII)
 _HIDDEN = b"D"  # ffprobe's flag of a packet that is decoded and not shown
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTimes:
+    """The times of a movie's pictures: `ticks`, rising, each of `base` seconds (numerator, denominator)."""
+
+    base: tuple[int, int]
+    ticks: tuple[int, ...]
+
+    def ms(self, number: int) -> Fraction:
+        """Return when picture `number` (from 0) is first shown, in milliseconds."""
+        return Fraction(self.ticks[number] * self.base[0] * 1000, self.base[1])
+
+    def at(self, ms: int) -> int:
+        """Return the number of the picture shown at a moment: the last that has begun; the first before any has."""
+        return max(0, bisect_right(self.ticks, Fraction(ms * self.base[1], self.base[0] * 1000)) - 1)
+
+
+def read_frames(path: Path) -> FrameTimes:
+    """Read what `make_frames` wrote; raises DerivationError when it is not of that shape."""
+    try:
+        made = json.loads(path.read_bytes())
+        numerator, denominator = made["base"]
+        steps = (step for step, often in made["runs"] for _ in range(often))
+        return FrameTimes((int(numerator), int(denominator)), tuple(accumulate(steps, initial=int(made["first"]))))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DerivationError(f"The list of frame times can't be read: {error}", kept=_KEPT) from error
 
 
 def make_frames(

@@ -12,6 +12,7 @@ import ffmpeg
 from station.derive import tool
 
 _PIXELS = "yuv420p"
+_SEEK_BEFORE_SECONDS = 10  # recorders write a key frame far more often
 _BEFORE = ("-hide_banner", "-nostdin", "-v", "error", "-y")
 # Nothing of place, time or maker goes into derived files, nor the encoder's name and version.
 _CLEAN = {"map_metadata": "-1", "map_chapters": "-1", "fflags": "+bitexact", "flags:v": "+bitexact", "threads": "2"}
@@ -62,6 +63,30 @@ def write_picture(stream: Any, name: str) -> list[str]:
     # image2pipe: image2 would read a % in the name as a pattern.
     options = {**_CLEAN, "f": "image2pipe", "c:v": "libwebp", "quality": "80", "frames:v": "1"}
     return _compile(stream.output(f"file:{name}", **options))
+
+
+def write_exact_frame(demuxer: str, base: tuple[int, int], ticks: int, name: str) -> list[str]:
+    """Return the command that writes the first frame shown at or after `ticks` of `base` seconds as PNG, unscaled.
+
+    Its own time is printed in the same ticks as `pts:<n>`, for the caller to compare.
+    """
+    # Times stay the file's own; the seek goes to the key frame before, and what follows is decoded up to the frame.
+    # Only MP4 has an index of those: elsewhere a seek may come out behind them.
+    seconds = ticks * base[0] / base[1] - (0 if demuxer == "mov" else _SEEK_BEFORE_SECONDS)
+    seek = {"seek_timestamp": "1", "ss": f"{seconds:.6f}"} if seconds > 0 else {}
+    stream = open_source(demuxer, noaccurate_seek=None, **seek).video
+    stream = stream.filter("settb", expr=f"{base[0]}/{base[1]}").filter("select", expr=f"gte(pts,{ticks})")
+    stream = stream.filter("metadata", mode="add", key="frame", value="1")  # frames without any are not printed
+    stream = stream.filter("metadata", mode="print", file="pipe:1")
+    options = {
+        **_CLEAN,
+        "f": "image2pipe",
+        "c:v": "png",
+        "pix_fmt": "rgb24",
+        "frames:v": "1",
+        "fps_mode": "passthrough",
+    }
+    return _compile(stream.output(f"file:{name}", **options, copyts=None))
 
 
 def write_movie(streams: list[Any], name: str, **options: str) -> list[str]:

@@ -58,6 +58,7 @@ DISCLOSED: Final[Mapping[str, Rule]] = {
     "clip.bound": _parts("fact", "text", "actor"),
     "clip.unbound": _parts("fact", "text", "actor"),
     "clip.amended": _parts("fact", "place", "people", "text", "actor"),
+    "clip.frame_exported": _parts("fact"),
     "clip.disclaimed": _parts("fact", "actor"),
     "clip.noted": _parts("fact", "actor"),
     "clip.classified": _parts("fact", "actor"),

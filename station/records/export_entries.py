@@ -165,6 +165,41 @@ class ClipDerived(Entry):
         return (f"clip:{self.fact.clip}", f"case:{self.fact.target}")
 
 
+class FrameExported(Entry):
+    """One frame of a clip left the station as a picture: what and why; entered before its first byte leaves."""
+
+    TYPE: ClassVar[str] = "clip.frame_exported"
+
+    class Fact(Part):
+        """`digest` is the PNG's as it was sent, `original` the clip's; `frame` is the id that stands in the PNG.
+
+        `number` counts the frames of the file it was made of from 0, `time_ms` is when it is first shown there, rounded
+        up; `made_of` says whether that is the original or, where that can't be decoded to the frame, its playable copy.
+        """
+
+        clip: str
+        frame: str
+        digest: dict[str, Sha256]
+        size_bytes: int = Field(ge=1)
+        original: dict[str, Sha256]
+        made_of: Literal["original", "copy"]
+        number: int = Field(ge=0)
+        time_ms: int = Field(ge=0)
+
+    class Text(Part):
+        """What the picture is for."""
+
+        reason: str = Field(default="", max_length=1000)
+
+    fact: Fact
+    text: Text | None = None
+    actor: Actor | None = None
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the clip."""
+        return (f"clip:{self.fact.clip}",)
+
+
 class ExportTaken(Entry):
     """A package was handed out to somebody logged in: a look at all its clips, entered before the first byte leaves."""
 

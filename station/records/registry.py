@@ -81,6 +81,7 @@ ENTRY_TYPES: dict[str, type[Entry]] = {
         export_entries.ExportProduced,
         export_entries.ExportTaken,
         export_entries.ClipDerived,
+        export_entries.FrameExported,
         disposal_entries.DisposalProposed,
         disposal_entries.DisposalApproved,
         disposal_entries.DisposalRefused,

@@ -1,5 +1,6 @@
 """What people do, in a real Chromium against a real station: log in, tag, filter, watch, verify, switch language."""
 
+import hashlib
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -358,6 +359,30 @@ def test_a_clip_of_varying_rate_is_stepped_by_its_real_frames(browse: Callable[.
     expect(page.locator("[data-frame='1']")).to_be_enabled()
     page.locator("[data-frame='1']").click()
     expect(number).to_contain_text("第 2 帧")
+
+
+def test_the_frame_shown_is_taken_along_as_a_picture(
+    browse: Callable[..., Page], served: Served, tmp_path: Path
+) -> None:
+    page = browse()
+    enter(page, served, "chen")
+    page.goto("/clips?important=yes")
+    page.locator(".clip a.look").first.click()
+    expect(page.locator("[data-frame='1']")).to_be_enabled()
+    form = page.locator("frame-export")
+    form.locator("summary").click()
+    page.locator("h1").click()
+    for _ in range(4):
+        page.keyboard.press(".")
+    expect(form.locator("[name=at]")).to_have_value("0:00:00.280")  # see FOOTAGE
+    form.locator("[name=reason]").fill("附卷照片")
+    with page.expect_download() as waiting:
+        page.keyboard.press("Enter")
+    assert waiting.value.suggested_filename.endswith("-280ms.png")
+    waiting.value.save_as(tmp_path / "frame.png")
+    digest = hashlib.sha256((tmp_path / "frame.png").read_bytes()).hexdigest()
+    page.reload()
+    expect(page.locator(".history li").first).to_contain_text(digest)
 
 
 def test_marks_in_the_player_become_a_range_that_plays(browse: Callable[..., Page], served: Served) -> None:

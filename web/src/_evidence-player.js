@@ -91,23 +91,30 @@ class EvidencePlayer extends HTMLElement {
   }
 
   clicked(event) {
+    const beside = event.target.closest("a[data-offset]");
+    if (beside) beside.hash = `t=${this.momentIn(beside.dataset) / 1000}`;
     const link = event.target.closest("a[data-play]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     this.play(...link.dataset.play.split(",").map(Number));
   }
 
-  // A page opened at one of its ranges: #t=1.5,3.2 (W3C Media Fragments URI 1.0, section 4.2.1).
-  playAddressed() {
-    const found = /^#t=(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)$/.exec(location.hash);
-    if (found) this.play(found[1] * 1000, found[2] * 1000);
+  // The moment shown, in a recording that began `offset` ms later, as far as both recorded.
+  momentIn({ offset, start, end }) {
+    return Math.max(Number(start), Math.min(Number(end), Math.round(this.video.currentTime * 1000) - Number(offset)));
   }
 
-  // Play one stretch, in ms; a browser that plays nothing unasked stays at its start.
+  // A page opened at one of its ranges or moments: #t=1.5,3.2 or #t=1.5 (W3C Media Fragments URI 1.0, section 4.2.1).
+  playAddressed() {
+    const found = /^#t=(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?))?$/.exec(location.hash);
+    if (found) this.play(found[1] * 1000, found[2] === undefined ? undefined : found[2] * 1000);
+  }
+
+  // Play one stretch, in ms, or from there on; a browser that plays nothing unasked stays at its start.
   async play(start, end) {
     this.video.pause();
     this.from = start / 1000 + 0.0005;
-    this.end = end / 1000;
+    this.end = end === undefined ? undefined : end / 1000;
     this.video.currentTime = this.from;
     this.video.scrollIntoView({ block: "nearest" });
     this.video.focus({ preventScroll: true });

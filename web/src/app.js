@@ -9,6 +9,7 @@ import "./_dock-sound.js";
 import "./_evidence-player.js";
 import "./_file-check.js";
 import "./_file-upload.js";
+import "./_frame-export.js";
 import "./_muted-preview.js";
 import "./_note-now.js";
 import "./_tagging.js";

@@ -1,6 +1,7 @@
 """Lists of clips, a clip's page, its footage, and what is said of it. Every look is entered before it is granted."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import parse_qsl, urlencode
 
@@ -23,6 +24,7 @@ from station.api.timeline import day_strip
 from station.catalogue import checks
 from station.catalogue.clip_detail import clip_detail
 from station.catalogue.clips import ClipBytes, can_see, clip_digest, cursor_time, digests_of, list_clips
+from station.catalogue.meanwhile import meanwhile
 from station.catalogue.notes import list_notes
 from station.catalogue.overview import queue_counts
 from station.catalogue.register import register_lines
@@ -179,8 +181,12 @@ def show_clip(request: Request, clip: str, problem: str | None = None) -> Respon
     if blocked != "suspected_secret" and not waiting:
         access.open_clip(station.custody, station.database, visit.viewer, visit.actor, clip)
     with station.database.read() as session:
+        others, more = meanwhile(session, visit.viewer, clip) if not waiting and blocked is None else ((), 0)
+    posters = list_posters(station, visit, (each.row for each in others), "GET /clips/{clip}")
+    with station.database.read() as session:
         detail = clip_detail(session, visit.viewer, clip, leaf_of=lambda seq: log.entry(session, seq).leaf.hex())
         page = _clip_view(station, session, visit, held, detail, waiting, problem)
+    page = replace(page, meanwhile=others, meanwhile_more=more, posters=posters)
     return render(request, "clip.html", page, visit=visit, status=200 if problem is None else 409)
 
 

@@ -10,7 +10,7 @@ from station.actions.importing import decode
 from station.actions.notes import CAPTION_BYTES, WORDS, add_note, read_captions
 from station.actions.problems import ProblemError
 from station.api.context import station_of, visit_of
-from station.api.forms import position_typed
+from station.api.forms import position_ms
 from station.api.routes.clips import show_clip
 from station.records.note_entries import NoteLine
 
@@ -26,7 +26,7 @@ def note_clip(
     try:
         if len(words.strip()) > WORDS:
             raise ProblemError("noted_long", f"A note has {WORDS} characters at most")
-        at_ms = position_typed(at) if at.strip() else None
+        at_ms = position_ms(at) if at.strip() else None
         lines = [NoteLine(at_ms=at_ms, words=words.strip())] if words.strip() else []
         return _entered(request, clip, lines, replaces or None)
     except ProblemError as error:

@@ -24,9 +24,7 @@ SRT = """1
 00:00:04,500 --> 00:00:05,000 X1:40
 好的
 """
-VTT = (
-    "WEBVTT\n\nNOTE mine\n\nfirst\n00:01.250 --> 00:02.000 align:start\nGood morning\n\n00:03.000 --> 00:03.500\n\n"
-)
+VTT = "WEBVTT\n\nNOTE mine\n\nfirst\n00:01.250 --> 00:02.000 align:start\nGood morning\n\n00:03.000 --> 00:03.500\n\n"
 
 
 @pytest.fixture

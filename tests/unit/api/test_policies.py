@@ -70,6 +70,7 @@ EXPECTED = {
     "POST /clips/{clip}/disclaim": "officer",
     "GET /clips/{clip}/media": SEEING,
     "GET /clips/{clip}/frames": SEEING,
+    "POST /clips/{clip}/frame": SEEING,
     "POST /clips/{clip}/open": "inspector",
     "POST /clips/{clip}/verify": SEEING,
     "GET /clips/{clip}/proof": SEEING,

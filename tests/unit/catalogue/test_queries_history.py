@@ -241,6 +241,21 @@ LINES: list[tuple[Entry, list[tuple[str, str]]]] = [
         [("clip:a", "clip.derived")],
     ),
     (
+        export_entries.FrameExported(
+            fact=export_entries.FrameExported.Fact(
+                clip="a",
+                frame="f",
+                digest={"sha256": "0" * 64},
+                size_bytes=1,
+                original={"sha256": "0" * 64},
+                made_of="original",
+                number=1,
+                time_ms=40,
+            )
+        ),
+        [("clip:a", "clip.frame_exported")],
+    ),
+    (
         export_entries.ExportRequested(
             fact=export_entries.ExportRequested.Fact(export="e", target="t", clips=("a",), reason=ExportReason.COURT),
             text=export_entries.ExportRequested.Text(reason="举证"),
