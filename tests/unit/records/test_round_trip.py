@@ -46,6 +46,7 @@ from station.records.export_entries import (
     ExportRefused,
     ExportRequested,
     ExportTaken,
+    FrameExported,
 )
 from station.records.log_entries import FileCompared, KeyRotated, LogContinues, LogStarted, PayloadErased
 from station.records.people_entries import HookAdded, HookRemoved, TokenIssued, TokenRevoked
@@ -249,6 +250,20 @@ EXPORTS: tuple[Entry, ...] = (
     ExportApproved(fact=ExportApproved.Fact(export="e1", target="t1"), actor=ZHANG),
     ExportRefused(
         fact=ExportRefused.Fact(export="e2", target="t1"), text=ExportRefused.Text(reason="材料不全"), actor=ZHANG
+    ),
+    FrameExported(
+        fact=FrameExported.Fact(
+            clip="c1",
+            frame="f1",
+            digest={"sha256": HEX},
+            size_bytes=9,
+            original={"sha256": HEX},
+            made_of="original",
+            number=42,
+            time_ms=1680,
+        ),
+        text=FrameExported.Text(reason="案卷附图"),
+        actor=ZHANG,
     ),
     ExportTaken(fact=ExportTaken.Fact(access="a9"), look=ExportTaken.Look(export="e1", way="download"), actor=ZHANG),
     ClipDerived(
