@@ -10,7 +10,7 @@ class ClipTimeline extends HTMLElement {
     this.tabIndex = 0;
     this.role = "slider";
     this.ariaLabel = this.dataset.label;
-    this.ariaValueMin = "0";
+    this.ariaValueMin = this.ariaValueNow = "0";
     this.addEventListener("pointerdown", (event) => this.press(event));
     this.addEventListener("pointermove", (event) => this.hasPointerCapture(event.pointerId) && this.seek(event));
     this.addEventListener("keydown", (event) => this.key(event));
