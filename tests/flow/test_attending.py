@@ -376,8 +376,14 @@ def test_a_recorder_taken_out_ends_its_docking_at_once(desk: Desk, card: Path, m
     bay = desk.plug(control_recorder(card), card)
     stuck = (sys.executable, "-c", "import time; time.sleep(600)")
     monkeypatch.setattr(reading, "READER", stuck)  # as one does whose disk no longer answers
-    taken_out = threading.Timer(1.0, lambda: bay.show(None))
-    taken_out.start()
+    taken_out = threading.Timer(0.5, lambda: bay.show(None))
+    take_in = pipeline.take_in
+
+    def pulled(*arguments: Any) -> Account:
+        taken_out.start()  # it has come back as a disk by now
+        return take_in(*arguments)
+
+    monkeypatch.setattr(pipeline, "take_in", pulled)
     line = desk.attend(bay)
     taken_out.join()
     assert line.state == "failed"
