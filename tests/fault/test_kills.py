@@ -20,6 +20,7 @@ from tests.flow.stations import Station, copy_home, signing
 pytestmark = pytest.mark.fault
 KILLS = int(os.environ.get("STATION_KILLS", "20"))
 FILES = {f"DCIM/{n:04}.MP4": footage(n, 2_000_000 + 250_000 * n) for n in range(8)}
+ATTEMPTS = 4
 HELD = Counter((name, sha256(data).hexdigest()) for name, data in FILES.items())
 
 
@@ -64,24 +65,36 @@ def test_a_docking_killed_at_any_moment_loses_nothing_and_takes_nothing_in_twice
     seconds = _dock_whole(blank_home, card, zygote, tmp_path / "measured")
     killed, clips_at_kill = 0, []
     for number in range(KILLS):
-        root = copy_home(blank_home, tmp_path / f"home{number}")
-        station = Station(root)
-        with signing(root):
-            blobs = number * (len(FILES) + 1) // KILLS
-            outcome = zygote.dock(station, card, chance.random() * (seconds / len(FILES) if blobs else seconds), blobs)
-            killed += outcome["killed"]
-            clips_at_kill.append(station.clips().total())
-            assert station.audit()["code"] == 0, f"kill {number}"
-            again = station.dock(card)
-            assert (again.code, set(again.results)) == (0, set(FILES)), f"kill {number}"
-            assert again.count("held") == clips_at_kill[-1]
-            assert station.clips() == HELD, f"kill {number}"
-            assert station.verify()["code"] == 0, f"kill {number}: {station.verify()}"
-            assert list((station.home.vault / "staging").glob("*/")) == [], "what the dead left is cleared away"
-        shutil.rmtree(root)
+        root = tmp_path / f"home{number}"
+        blobs = number * (len(FILES) + 1) // KILLS
+        span = seconds / len(FILES) if blobs else seconds
+        # A docking may be quicker than the one measured was; each that ends before its kill is shot at again, sooner.
+        for attempt in range(ATTEMPTS):
+            station = Station(copy_home(blank_home, root))
+            with signing(root):
+                hit = zygote.dock(station, card, chance.random() * span / 2**attempt, blobs)["killed"]
+                if hit or attempt == ATTEMPTS - 1:
+                    killed += hit
+                    clips_at_kill.append(station.clips().total())
+                    _nothing_is_lost(station, card, clips_at_kill[-1], f"kill {number}")
+            shutil.rmtree(root)
+            if hit:
+                break
     assert killed >= KILLS / 2, "most must have hit a docking under way"
     assert len(set(clips_at_kill)) >= 3, f"the kills must be spread over the docking: {clips_at_kill}"
     sys.stderr.write(f"{killed} of {KILLS} dockings killed; clips held at the kill: {Counter(clips_at_kill)}\n")
+
+
+def _nothing_is_lost(station: Station, card: Path, held: int, kill: str) -> None:
+    """Audit what the kill left, dock the card again, and hold the outcome against what is on the card."""
+    assert station.audit()["code"] == 0, kill
+    again = station.dock(card)
+    assert (again.code, set(again.results)) == (0, set(FILES)), kill
+    assert again.count("held") == held, kill
+    assert station.clips() == HELD, kill
+    verified = station.verify()
+    assert verified["code"] == 0, f"{kill}: {verified}"
+    assert list((station.home.vault / "staging").glob("*/")) == [], "what the dead left is cleared away"
 
 
 def _dock_whole(blank_home: Path, card: Path, zygote: Zygote, root: Path) -> float:

@@ -247,6 +247,7 @@ def refuse(package: Package, files: Files, folder: Path, script: Script, place: 
         assert "verify.sh: line" not in said.said, (why, said.said)
 
 
+@pytest.mark.trials
 @pytest.mark.parametrize("mutation", [*CRAFTED, other_log], ids=lambda each: each.__name__)
 def test_each_kind_of_forgery_is_refused_by_both(
     mutation: Mutation, package: Package, folder: Path, script: Script, tmp_path: Path

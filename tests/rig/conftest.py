@@ -23,7 +23,7 @@ from tests.rig.vm import Machine, Snapshot
 
 HERE = Path(__file__).parent
 LOGS = ROOT / "build" / "rig"
-TEST_SECONDS = 300
+TEST_SECONDS = 600
 _SHOWN_CHARACTERS = 20_000
 _RUN = "STATION_RIG_RUN"
 """The folder of this run, for all its workers."""

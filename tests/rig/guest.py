@@ -27,7 +27,7 @@ ENVIRONMENT = (
     "LANG=C.UTF-8",
     f"STATION_HOME={HOME}",
 )
-COMMAND_SECONDS = 60.0
+COMMAND_SECONDS = 120.0
 DIRECT_BAYS = 8
 _CHUNK = 1 << 18
 
@@ -122,8 +122,11 @@ class Guest:
         wanted = f"--grep={shlex.quote(grep)}" if grep else ""
         return self.run(f"journalctl --no-pager -q -o short-precise -n {lines} {asked} {wanted}", codes=(0, 1)).out
 
-    def wait(self, look: Callable[[], T | None], seconds: float, what: str, *, every: float = 0.1) -> T:
-        """Return the first true thing that `look` returns; raises RigError saying that `what` did not come."""
+    def wait(self, look: Callable[[], T | None], seconds: float, what: str, *, every: float = 0.5) -> T:
+        """Return the first true thing that `look` returns; raises RigError saying that `what` did not come.
+
+        Looking is work for the guest, whose processor is emulated: a look every 0.1 s takes a good part of it.
+        """
         end = clock.monotonic() + seconds
         while True:
             if found := look():

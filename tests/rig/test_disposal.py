@@ -32,7 +32,6 @@ Custody(home, Database(home.database_url)).append(
 
 def test_what_was_disposed_of_goes_with_its_copies_and_nothing_else_does(guest: Guest, tmp_path: Path) -> None:
     dock = Dock(guest)
-    dock.enrol(SERIAL)
     with control_recorder(make_card(tmp_path, "card", FILES)) as recorder:
         guest.bay(3).plug(recorder)
         assert dock.wait_end(SERIAL)["new"] == 2
@@ -43,13 +42,12 @@ def test_what_was_disposed_of_goes_with_its_copies_and_nothing_else_does(guest: 
         guest.run(f"runuser -u station-transcode -g station -- sh -c 'umask 7; mkdir -p {folder}; echo > {folder}/a'")
     guest.put("/tmp/decide.py", DECIDE.format(home=HOME).encode())
     decide = f"/opt/station/.venv/bin/python -P /tmp/decide.py {clip} {gone}"
-    guest.run(f"runuser -u station-dock -g station -- {decide}", seconds=120)
+    guest.run(f"runuser -u station-dock -g station -- {decide}", seconds=300)
 
-    guest.run("systemctl start station-dispose.service", seconds=180)
+    guest.run("systemctl start station-dispose.service", seconds=300)
 
     assert dock.entries("disposal.completed") == 1
     left = guest.text(f"find {HOME}/vault/originals {HOME}/derived -type f")
     assert gone not in left
     assert left.count(stays) == 2
-    guest.run("station verify --all", seconds=180)
-    assert guest.text("systemctl is-active station-dispose.timer") == "active"
+    guest.run("station verify --all", seconds=300)

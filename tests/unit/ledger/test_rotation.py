@@ -27,7 +27,6 @@ from station.ledger.sign import Signer, home_keys
 from station.ledger.verify import audit_export
 from station.records.draft import Draft
 from station.records.log_entries import AlarmRaised, KeyRotated, LogStarted
-from tests.databases import SWEEP
 from tests.unit.ledger.samples import ORIGIN, fill, make_home
 from tests.unit.ledger.test_sign import serving
 
@@ -102,7 +101,7 @@ class CutShortError(StationError):
 STEPS = ["prepare", "announce_key", "append_from", "store_checkpoint", "publish_key"]
 
 
-@SWEEP
+@pytest.mark.trials
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
 def test_a_change_cut_short_at_any_step_is_ended_by_the_next_try(

@@ -49,6 +49,7 @@ def description() -> Iterator[BaseSchema]:
         yield schemathesis.openapi.from_asgi("/api/v1/openapi.json", station.create_app(), headers=HOST)
 
 
+@pytest.mark.trials
 @pytest.mark.parametrize("route", [route for route in EXPECTED if " /api/" in route])
 def test_the_interface_is_what_its_description_says(description: BaseSchema, route: str) -> None:
     method, _, path = route.partition(" /api/v1")
