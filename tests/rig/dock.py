@@ -10,8 +10,8 @@ from tests.flow.images import make_fat_card
 from tests.rig.errors import RigError
 from tests.rig.guest import HOME, Guest
 
-LONGEST_SECONDS = 240.0
-"""A docking takes 20 to 40 s in the emulated guest; a machine with other work to do may need far longer."""
+LONGEST_SECONDS = 120.0
+"""A docking takes 20 to 60 s in the emulated guest."""
 DONE = ("done", "partly", "failed", "quarantined")
 
 

@@ -28,6 +28,7 @@ ENVIRONMENT = (
     f"STATION_HOME={HOME}",
 )
 COMMAND_SECONDS = 120.0
+PATIENCE = 3.0
 DIRECT_BAYS = 8
 _CHUNK = 1 << 18
 
@@ -125,14 +126,15 @@ class Guest:
     def wait(self, look: Callable[[], T | None], seconds: float, what: str, *, every: float = 0.5) -> T:
         """Return the first true thing that `look` returns; raises RigError saying that `what` did not come.
 
-        Looking is work for the guest, whose processor is emulated: a look every 0.1 s takes a good part of it.
+        `seconds` is enough on a machine that has nothing else to do; it may take `PATIENCE` times as long. Looking is
+        work for the guest, whose processor is emulated: a look every 0.1 s takes a good part of it.
         """
-        end = clock.monotonic() + seconds
+        end = clock.monotonic() + PATIENCE * seconds
         while True:
             if found := look():
                 return found
             if clock.monotonic() > end:
-                raise RigError(f"waited {seconds:.0f} s for {what}")
+                raise RigError(f"waited {PATIENCE * seconds:.0f} s for {what}")
             threading.Event().wait(every)
 
     def set_clock(self, seconds_from_now: float = 0) -> None:
