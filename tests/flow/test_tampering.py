@@ -229,6 +229,7 @@ def test_a_guard_of_the_ledger_that_was_switched_off_is_named(filled: Station) -
     assert "ledger_record_update" in named(filled.verify())
 
 
+@pytest.mark.trials
 @pytest.mark.parametrize("table", CATALOGUE)
 def test_one_changed_row_of_the_catalogue_is_named_and_rebuild_restores_it(filled: Station, table: str) -> None:
     with connect(filled) as connection:
@@ -294,6 +295,7 @@ def has_dbstat() -> bool:
         return ("ENABLE_DBSTAT_VTAB",) in connection.execute("PRAGMA compile_options").fetchall()
 
 
+@pytest.mark.trials
 @pytest.mark.skipif(not has_dbstat(), reason="this SQLite has no dbstat, which tells which pages are a table's")
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("table", ["catalogue_clip", "catalogue_history", "catalogue_clip_list", "record", "part"])
